@@ -1,0 +1,245 @@
+"""Every bound in one place, each with the reason for its size."""
+
+# --- receiving ---------------------------------------------------------------------------------
+LINE_BYTES_MAX = 256 * 1024  # the longest real records (PowerShell script blocks) stay below this
+BATCH_RECORDS_MAX = 5_000  # one transaction stays well under a second
+BATCH_BYTES_MAX = 8 * 1024 * 1024  # of a batch as received
+BATCH_UNPACKED_BYTES_MAX = 32 * 1024 * 1024  # after decompression: a gzip bomb ends here
+BATCH_VALUES_MAX = 3_000_000  # commas and brackets: 32 MB of `[],` would be 1 GB of lists
+BODY_BYTES_MAX = 1 * 1024 * 1024  # of any other request without files
+BODY_DISCARDED_BYTES_MAX = 128 * 1024 * 1024  # read past a limit, so that the sender hears why
+UPLOAD_BYTES_MAX = 100 * 1024 * 1024  # of one evidence file
+FORM_FIELD_BYTES_MAX = 256 * 1024  # a long report fits many times over
+FORM_FIELDS_MAX = 2_000  # the plan form has the most
+FORM_FILES_MAX = 20  # of one form
+BODY_SECONDS_MAX = 60  # a sender that trickles is cut off here
+JSON_DEPTH_MAX = 64  # deeper is an attack, not a log
+EVENT_FIELDS_MAX = 1_000  # real records have hundreds; more is a JSON bomb and is rejected
+FIELD_CHARS_MAX = 32 * 1024  # a longer value is cut in the view; the original keeps it whole
+REJECT_SAMPLE_CHARS_MAX = 1_024
+CLOCK_AHEAD_SECONDS_MAX = 86_400  # a sender's clock further ahead is not believed
+COLLECTOR_FILE_BYTES_MAX = 512 * 1024  # of one definition in collectors/
+COLLECTOR_PATTERNS_MAX = 200  # of one definition
+REGEX_MEMORY_BYTES_MAX = 8 * 1024 * 1024  # what RE2 may use for one pattern
+
+# --- reading files -----------------------------------------------------------------------------
+FILE_UNPACKED_BYTES_MAX = 4 * 1024**3  # of a packed file: it is streamed, so only time is at stake
+JSON_FILE_BYTES_MAX = 64 * 1024 * 1024  # of one JSON document that must be read whole
+EVTX_BYTES_MAX = 512 * 1024 * 1024  # of one event log, read whole; Windows rotates at 20 MB
+GUESS_BYTES = 128 * 1024  # how much of a file is looked at to recognise its format
+GUESS_JSON_BYTES = 16 * 1024 * 1024  # the same where the first record alone is longer
+EVTX_DAMAGED_RECORDS_MAX = 1_000  # a log with more is given up
+READ_CHUNK_BYTES = 256 * 1024
+SCAN_WAITING_MATCHES = 50_000  # matches that `scan` sorts by time before correlations count them
+
+# --- listening ---------------------------------------------------------------------------------
+LISTEN_BUFFER_RECORDS_MAX = 50_000  # about 20 MB; past it TCP stops being read and UDP is counted
+LISTEN_BUFFER_BYTES_MAX = 64 * 1024 * 1024  # the same with long records
+LISTEN_RETRY_SECONDS = (1, 2, 4, 8, 15, 30)  # between tries while the centre is unavailable
+UDP_RECEIVE_BYTES = 4 * 1024 * 1024  # asked of the kernel: what it holds while we are busy
+FOLLOW_POLL_SECONDS = 0.5
+FOLLOW_HEAD_BYTES = 256  # by these a file is known again after a restart
+FOLLOW_SIBLINGS_MAX = 200  # rotated neighbours looked at to find a file that was renamed
+SEND_TRIES_MAX = 4  # of one batch to a remote centre before the caller decides
+SEND_TIMEOUT_SECONDS = 30
+LISTEN_FLUSH_SECONDS = 0.5  # a lone line waits this long at most
+LISTEN_BATCH_RECORDS = 1_000
+TCP_CONNECTIONS_MAX = 512
+TCP_IDLE_SECONDS_MAX = 600
+
+# --- detecting ---------------------------------------------------------------------------------
+RULE_FILE_BYTES_MAX = 1024 * 1024
+RULE_VERSIONS_SHOWN = 100  # of one rule on its page, the newest
+RULE_TEXT_CHARS_MAX = 100_000  # of a rule written in the browser; longer lists belong in a file
+RULE_TRIAL_EVENTS_MAX = 500  # stored events on which a rule being written is tried
+RULE_EXAMPLES_MAX = 50  # records given with a rule in the browser
+RULE_SET_FILES_MAX = 50_000  # of one imported set; the largest public one has 4,000
+RULE_SET_BYTES_MAX = 128 * 1024 * 1024  # the same unpacked
+ARCHIVE_ENTRIES_MAX = 200_000  # looked at in an archive of rules, also those passed over
+RULE_PATH_CHARS_MAX = 400  # of a file's name in a set
+RULE_VALUES_MAX = 20_000  # the longest public list has 4,432
+CONDITION_CHARS_MAX = 4_000
+CONDITION_DEPTH_MAX = 64
+REGEX_CHARS_MAX = 4_000
+EXPRESSIONS_KEPT_MAX = 8_192  # compiled ones, 12 kB each; 3,750 public rules have 700
+REGEX_PROGRAM_STEPS = 2_000  # a longer RE2 program is named by `cgii check`: it costs each event
+RULE_DEPTH_MAX = 32  # maps and lists inside one selection
+WINDASH_DASHES_MAX = 4  # each dash of a value makes five of it
+VALUE_CACHE_ENTRIES_MAX = 16_384  # remembered values of one field of one class of events
+VALUE_CACHE_CHARS_MAX = 8_192  # a longer value is looked at anew each time; scripts come again
+VALUE_MEMORY_BYTES_MAX = 48 * 1024 * 1024  # of remembered values of all fields together
+VALUE_ENTRY_BYTES = 200  # what one remembered value takes beside its own characters
+RULES_LOOK_SECONDS = 3  # between two looks for changed rules; 4,000 files take 30 ms to look at
+CACHED_FILES_MAX = 20_000  # rule files whose content is remembered; the public rules are 3,750
+RECOLLECTIONS_MAX = 4_096  # verdicts on values, of one set of proposed rules
+LINE_HITS_MAX = 8  # keywords found per line of a batch; with more each line is looked at alone
+PLANS_MAX = 2_000  # classes of events with a plan in memory
+TIMESPAN_SECONDS_MAX = 31 * 24 * 3600  # of one correlation
+OBSERVABLES_MAX = 50  # of one alert
+INDICATOR_CHARS_MAX = 400  # the width of its column
+INDICATOR_PREFIX_MIN = {4: 8, 6: 19}  # a wider network would alert on half the Internet
+INDICATOR_FILE_BYTES_MAX = 1024**3  # read line by line; a million lines take about 40 MB
+INDICATOR_ROWS_AT_ONCE = 5_000  # of one statement while a list is taken in
+INDICATOR_PROBLEMS_SHOWN = 20  # lines of a list that could not be read
+INDICATOR_FINDINGS_MAX = 1_000  # of one batch: a list with a wrong value must not stop the batch
+INDICATOR_FORM_VALUES_MAX = 20_000  # of one form: one transaction of about a second
+INDICATOR_WAIT_MAX = 20_000  # so few are loaded while a batch waits, 0.1 s
+INDICATOR_LATE_DAYS = 30  # expired so long ago, an indicator is no longer looked for in late events
+EXPLANATION_FIELDS_MAX = 100  # reasons kept in one alert
+RULE_ID_CHARS_MAX = 80  # the width of its column
+KEY_CHARS_MAX = 500  # of one value by which alerts or windows are grouped
+WINDOW_ENTRIES_MAX = 10_000  # events kept for one key of one correlation
+WINDOW_SLACK_ENTRIES = 16  # events that may lie about before a window is tidied up
+WINDOW_KEYS_MAX = 100_000  # live keys of one correlation
+LATE_TOLERANCE_SECONDS = 300  # out-of-order events within this give the same result as in order
+ALERT_SAMPLES_MAX = 20  # event ids kept in one alert
+ALERT_VALUES_MAX = 10  # different values that the alert of a correlation names
+CORRELATION_RULES_MAX = 60  # rules that one correlation lists: a bit each in 64
+CORRELATION_DEPTH_MAX = 5  # correlations over correlations over …
+CORRELATED_CHARS_MAX = 64  # of a value that is counted or remembered; a longer one is shortened
+SEEN_VALUES_MAX = 10_000  # values that first_seen remembers for one key
+SEEN_SECONDS_MAX = 366 * 24 * 3600  # how far back first_seen may look
+WINDOW_GRACE_SECONDS = 3600  # a window is kept this much longer, so that jobs may be behind
+WINDOWS_DECIDED_AT_ONCE = 500  # ended windows that one transaction decides
+TUNING_DAYS_MAX = 400  # a year and its review; a longer suppression is forgotten, not decided
+TUNING_SAMPLES_MAX = 20  # hidden alerts that one row of tuning remembers
+TUNING_KEY_PAIRS_MAX = 10  # fields of one suppression's key
+TUNING_PREVIEW_ALERTS_MAX = 5_000  # stored alerts that a preview looks at, the newest first
+GROUP_WINDOW_HOURS = 24  # alerts of one key further apart than this start a new group
+
+# --- looking into files with YARA --------------------------------------------------------------
+YARA_FILE_BYTES_MAX = 4 * 1024 * 1024  # of one file of rules; the largest public ones have 2 MB
+YARA_FILES_MAX = 20_000  # files of rules in one set
+YARA_SET_BYTES_MAX = 64 * 1024 * 1024  # of all of them together
+YARA_COMPILE_SECONDS = 20  # for one file of rules, and for all of them together
+YARA_START_SECONDS = 20  # until the child has loaded its libraries, on a machine that is busy
+YARA_GRACE_SECONDS = 2  # the child stops by itself before it is killed
+YARA_RULES_MAX = 100  # matches kept of one file
+YARA_HITS_MAX = 10  # places kept of one match
+YARA_HIT_BYTES_MAX = 4_096  # of what matched, hashed
+YARA_MATCHES_PER_STRING_MAX = 10_000  # places counted of one string; libyara's own is a million
+YARA_META_MAX = 50  # entries of one rule
+YARA_TEXT_CHARS_MAX = 2_000  # of one of its texts
+YARA_MEMBERS_MAX = 5_000  # looked into inside one file
+YARA_MEMBER_BYTES_MAX = 64 * 1024 * 1024  # looked at of one member; it is held in memory
+YARA_UNPACKED_BYTES_MAX = 256 * 1024 * 1024  # out of one file: a bomb ends here
+YARA_ANSWER_BYTES_MAX = 8 * 1024 * 1024  # of one line from the child
+YARA_BATCH_FILES = 32  # given to one child; each is a descriptor
+EVIDENCE_SCANS_KEPT = 20  # of one piece of evidence, the newest
+RESCAN_FILES_MAX = 200  # evidence looked at anew in one round, after a change of rules …
+RESCAN_BYTES_MAX = 2 * 1024**3  # … or this much
+BACKTEST_SECONDS_MAX = 3_600  # then it tells what it has found until there
+BACKTEST_ALERTS_MAX = 100_000  # of a correlation, kept while a back-test runs
+BACKTEST_KEYS_MAX = 50_000  # counted apart; the most frequent are shown
+BACKTEST_SOURCES_MAX = 500  # with more in the store, none of them is ruled out
+BACKTEST_DAYS_SHOWN = 400  # a longer interval shows only the days with alerts
+
+# --- storing events ----------------------------------------------------------------------------
+HOT_VALUE_CHARS_MAX = 512  # a longer value of an indexed field is found without the index
+STORE_TRIES_MAX = 3  # a damaged file is set aside and the next one tried
+STORE_WAIT_SECONDS = 30  # for another writer of the same file
+MONTH_EDGE_SECONDS = 3_600  # so near the turn of a month both files are locked while writing
+STORE_READERS_MAX = 16  # idle connections kept for reading, of all files together
+
+BULK_DOCUMENTS_MAX = 1_000  # of one request to Elasticsearch …
+BULK_BYTES_MAX = 5 * 1024 * 1024  # … and its size
+BULK_SECONDS_MAX = 20  # of trying again; past it the sender keeps the batch, which waits 30
+BULK_WAIT_SECONDS = (0.1, 5.0)  # between tries: it doubles from the first to the last, with jitter
+ELASTIC_SECONDS_MAX = 30  # of one request that is no search
+TERM_CHARS_MAX = 900  # of a value in Elasticsearch's index; Lucene searches for 1,000 at most
+EVENT_VALUES_MAX = 5_000  # field and value pairs of one event; with more it is looked at itself
+SCAN_ROWS = 500  # documents fetched at once when the index alone cannot tell
+
+DISK_FREE_BYTES_MIN = 256 * 1024 * 1024  # below it this process says that it is not ready
+
+# --- searching ---------------------------------------------------------------------------------
+QUERY_CHARS_MAX = 2_000
+QUERY_DEPTH_MAX = 20
+QUERY_CONDITIONS_MAX = 200  # SQLite nests an expression 1,000 deep at most
+QUERY_WILDCARDS_MAX = 8  # of `*` in one value
+QUERY_SECONDS_MAX = 10  # of one search in one file or index; then it is stopped with a sentence
+QUERY_ESTIMATE_ROWS = 2_000  # counted this far to choose the index that leaves the fewest rows
+PAGE_ROWS = 50
+PAGE_ROWS_MAX = 500
+EXPORT_ROWS_MAX = 100_000
+COUNT_ROWS_MAX = 10_000  # counted this far when a histogram takes too long
+SAVED_VIEWS_MAX = 50  # per person; the menu that lists them stays readable
+PIVOT_CHARS_MAX = 300  # a longer value is not offered as a condition of a search
+HISTOGRAM_BUCKETS = 60
+
+# --- jobs --------------------------------------------------------------------------------------
+JOB_LEASE_SECONDS = 120
+JOB_TRIES_MAX = 5
+JOB_BACKOFF_SECONDS = (5, 30, 120, 600)
+JOB_KEEP_DAYS = 7  # of jobs that are done; long enough to look into last week
+JOBS_AT_ONCE = 4  # of one `cgii work`; start more of them for more
+JOB_SWEEP_ROWS = 500  # wake-ups published in one round
+
+# --- mail --------------------------------------------------------------------------------------
+MAIL_SECONDS_MAX = 30  # for each answer of the SMTP server
+MAIL_LINE_CHARS_MAX = 200  # of a subject, or of a server's reason
+
+# --- people ------------------------------------------------------------------------------------
+PASSWORD_CHARS_MIN = 12
+PASSWORD_CHARS_MAX = 256
+SIGN_IN_TRIES_MAX = 10  # failures per account and per address …
+SIGN_IN_WINDOW_SECONDS = 900  # … within this long
+SESSION_HOURS_MAX = 12
+SESSION_IDLE_HOURS_MAX = 4
+SESSION_SEEN_SECONDS = 300  # "last seen" is written this often, not at every request
+REQUESTS_PER_MINUTE_MAX = 600  # per person and process
+PASSWORD_CHECKS_AT_ONCE_MAX = 4  # each takes 64 MB for a moment
+TOTP_DRIFT_STEPS = 1  # a phone's clock may be 30 s off
+DRAFT_BYTES_MAX = 256 * 1024  # of one form in the making
+DRAFTS_MAX = 100  # per person; the oldest goes
+SEARCH_HITS_MAX = 8  # per kind of thing, in the search of the top bar
+MENU_ROWS_MAX = 500  # options of one choice field
+ALERT_ROWS_SHOWN = 20  # alerts of one group on its page; the newest tell what goes on
+TIMELINE_ROWS_SHOWN = 500  # entries on an incident's page, the newest
+
+# --- playbooks ---------------------------------------------------------------------------------
+PLAYBOOK_BYTES_MAX = 1024 * 1024
+PLAYBOOK_STEPS_MAX = 200
+
+# --- documents ---------------------------------------------------------------------------------
+REPORT_ROWS_MAX = 5_000
+TEXT_CHARS_MAX = 20_000  # of one free text field
+NAME_CHARS_MAX = 200
+
+# --- ingest ------------------------------------------------------------------------------------
+INGEST_AT_ONCE_MAX = 8  # batches under way in one process; the rest wait …
+INGEST_WAIT_SECONDS = 10  # … this long before they are told to come again
+SEQ_MAX = 2**53  # JSON's exact integers
+
+# --- serving -----------------------------------------------------------------------------------
+CONNECTIONS_MAX = 1_000  # open at once in one web process; more are told 503
+
+# --- plans -------------------------------------------------------------------------------------
+PLAN_ITEMS_MAX = 500  # assets or risks of one plan; the largest real inventories are summaries
+PLAN_YEAR_MIN = 2017  # the guidelines are of September 2017
+PLAN_VALID_YEARS_MAX = 5  # no decision binds the centre for longer
+PLAN_REMINDER_DAYS = (90, 30, 7, 1)  # before a plan's validity ends
+MATURITY_MAX = 5  # levels 0 to 5
+
+# --- measuring ---------------------------------------------------------------------------------
+MEASURE_DAYS_MAX = 45  # a longer period is drawn by months, not by days
+MEASURE_MONTHS_MAX = 60  # five years of months is the longest period asked for
+PERCENTILE_90_MIN = 10  # below this many cases a P90 is one case's story, so it is hidden
+SILENCE_HOURS = 24  # a source or sensor that says nothing for longer is listed as silent
+SILENCE_LOOKBACK_DAYS = 90  # a source unheard of for longer is gone, not silent
+BOARD_PANELS_MAX = 24
+
+# --- responding --------------------------------------------------------------------------------
+SHORT_TEXT_CHARS_MAX = 400  # of a column for one line of text (model/table.py)
+GROUP_OBSERVABLES_MAX = 50  # kept on one alert group; a scan would bring thousands
+ATTRIBUTION_NOTES_MAX = 50  # addresses without an entity that one batch may put on the list
+QUERY_VALUES_MAX = 500  # values in one IN (…), well below what SQLite takes
+NOTICE_OBSERVABLES_MAX = 200  # of one notice; more belongs in an attached file
+DEADLINES_PER_CHECK_MAX = 5_000  # open clocks that one job looks at, the most urgent first
+DEADLINE_HOURS_MAX = 20_000  # of one policy: more than two years is a mistake in the file
+CALENDAR_DAYS_MAX = 36_600  # days that working time is counted over: a century is a mistake
+RUN_STEPS_MAX = 500  # steps that one run may reach
+REHEARSAL_PATHS_MAX = 5_000  # ways through a playbook that a rehearsal walks
+SIMILAR_INCIDENTS_MAX = 10
+SIMILAR_DAYS = 90  # the same entity and class within this long is worth showing
+MESSAGE_BODY_CHARS_MAX = 20_000  # of one mail

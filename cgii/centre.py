@@ -1,0 +1,205 @@
+"""Builds the running parts from the settings and holds them; does no work itself."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+
+from sqlalchemy.orm import Session
+
+from cgii.base import clock
+from cgii.base.errors import ContentError
+from cgii.base.settings import Settings
+from cgii.collect.definition import Definitions, load_definitions
+from cgii.detect.detector import Detector
+from cgii.detect.indicator_watch import IndicatorWatch
+from cgii.detect.rule_watch import RuleWatch
+from cgii.detect.ruleset import RuleSet, read_placeholders
+from cgii.detect.tuning import Tuning, load_tuning, tuning_revision
+from cgii.detect.yara_library import YaraLibrary, bounds_of
+from cgii.link.mail import Mailer
+from cgii.measure.boards import Board, load_boards
+from cgii.model.people import User
+from cgii.report.definition import Report, load_reports
+from cgii.respond.attribution import Attributor, attribution_version, load_attributor
+from cgii.respond.cacao import Playbooks, load_playbooks
+from cgii.respond.policies import load_policies
+from cgii.store.act import Act
+from cgii.store.audit import AuditTrail
+from cgii.store.database import Database
+from cgii.store.events import Access, EventStore, open_events
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything that analysts may change, as loaded; each kind lists what it refused."""
+
+    definitions: Definitions
+    rules: RuleSet
+    playbooks: Playbooks
+    boards: Mapping[str, Board]
+    reports: Mapping[str, Report]
+    others_rejected: tuple[ContentError, ...]  # files other than rules that could not be used
+
+    @property
+    def rejected(self) -> tuple[ContentError, ...]:
+        """All that could not be used."""
+        return (*self.others_rejected, *self.rules.rejected)
+
+    def with_rules(self, rules: RuleSet) -> "Content":
+        """The same with other rules in force."""
+        return replace(self, rules=rules)
+
+
+class Centre:
+    """The parts of one running process; `build` makes one, `close` ends it."""
+
+    def __init__(self, settings: Settings, *, now: Callable[[], datetime] = clock.now) -> None:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        self.settings = settings
+        self.clock = now
+        self.secret = _secret(settings)
+        self.trail = AuditTrail(self.secret)
+        self.database = Database(settings.database_url)
+        self.events: EventStore = _events(settings)
+        self._rules = RuleWatch(
+            self.database, settings.site, cache=settings.data / "cache", now=now
+        )
+        self._content: tuple[RuleSet, Content] | None = None
+        self.indicators = IndicatorWatch(self.database, now)
+        self.yara = YaraLibrary(settings.site, bounds_of(settings))
+        self.mail = Mailer(settings)
+        self.files_folder = settings.data / "evidence"
+        self.documents_folder = settings.data / "documents"
+        self._attributor: tuple[object, Attributor] | None = None
+        self._attributor_lock = Lock()
+        self._tuning: Tuning | None = None
+        self._tuning_lock = Lock()
+
+    @property
+    def content(self) -> Content:
+        """All content; the rules in it are those in force."""
+        rules, known = self._rules.current().rules, self._content
+        if known is None:
+            known = self._content = rules, load_content(self.settings.site, rules)
+        elif known[0] is not rules:
+            known = self._content = rules, known[1].with_rules(rules)
+        return known[1]
+
+    @property
+    def detector(self) -> Detector:
+        """The detector of the rules in force; who needs one state takes it once."""
+        return self._rules.current().detector
+
+    @property
+    def rules_revision(self) -> str:
+        """The name of the rules in force: the same in every process that has the same ones."""
+        return self._rules.current().revision
+
+    def reload_rules(self) -> None:
+        """Take changed rules into force now; else it happens within seconds."""
+        self._rules.refresh()
+
+    @property
+    def definitions(self) -> Definitions:
+        """The sources that are understood."""
+        return self.content.definitions
+
+    def attributor(self, session: Session) -> Attributor:
+        """Who owns which address; rebuilt when entities, networks or domains changed."""
+        version = attribution_version(session)
+        with self._attributor_lock:
+            if self._attributor is None or self._attributor[0] != version:
+                self._attributor = (version, load_attributor(session))
+            return self._attributor[1]
+
+    def tuning(self, session: Session) -> Tuning:
+        """How rules are held back here; read anew when a row came, ended or was enforced."""
+        revision = tuning_revision(session)
+        with self._tuning_lock:
+            if self._tuning is None or self._tuning.revision != revision:
+                known = read_placeholders(self.settings.site)
+                self._tuning = load_tuning(session, self.clock(), placeholders=known)
+            return self._tuning
+
+    def act(self, session: Session, user: User | None = None, *, via: str = "system") -> Act:
+        """A deed in this session, now."""
+        return Act(
+            session,
+            self.clock(),
+            self.trail,
+            user,
+            via,
+            site=self.settings.site,
+            public_url=self.settings.public_url,
+        )
+
+    def close(self) -> None:
+        """Give back files and connections."""
+        self._rules.close()
+        self.events.close()
+        self.database.close()
+
+
+def build(settings: Settings) -> Centre:
+    """A centre whose schema is current. Raises Unavailable when a part does not answer."""
+    centre = Centre(settings)
+    centre.database.migrate()
+    return centre
+
+
+def load_content(site: Path | None, rules: RuleSet) -> Content:
+    """Read all content but the rules; what is wrong is left out and listed."""
+    definitions, playbooks = load_definitions(site), load_playbooks(site)
+    boards, wrong_boards = load_boards(site)
+    reports, wrong_reports = load_reports(site)
+    rejected = (
+        *definitions.rejected,
+        *playbooks.rejected,
+        *load_policies(site).rejected,
+        *wrong_boards,
+        *wrong_reports,
+    )
+    return Content(definitions, rules, playbooks, boards, reports, rejected)
+
+
+def _events(settings: Settings) -> EventStore:
+    access = Access(
+        user=settings.events_user,
+        password=settings.events_password.get_secret_value(),
+        api_key=settings.events_api_key.get_secret_value(),
+        authority=settings.events_ca,
+    )
+    return open_events(settings.events, settings.data / "events", access)
+
+
+def _secret(settings: Settings) -> bytes:
+    """The centre's key: as set, else one made on first use and readable by its owner only."""
+    given = settings.secret.get_secret_value()
+    if given:
+        return given.encode()
+    path = settings.data / "secret"
+    if not path.exists():
+        _make_secret(path)
+    made = path.read_text().strip()
+    if made:
+        return made.encode()
+    raise RuntimeError(f"{path} is empty: restore it from a backup or set CGII_SECRET")
+
+
+def _make_secret(path: Path) -> None:
+    """Write a key that nobody ever sees half written; of those who start at once, one makes it."""
+    own = path.with_name(f"secret.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(own, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(48))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(own, path)
+    except FileExistsError:
+        pass
+    finally:
+        own.unlink()

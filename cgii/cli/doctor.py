@@ -1,0 +1,90 @@
+"""`cgii doctor`: what this machine has, what is missing, and the command that mends it."""
+
+import shutil
+from dataclasses import dataclass
+
+import typer
+
+from cgii import centre as centres
+from cgii.base.errors import CgiiError, Unavailable
+from cgii.base.settings import load
+from cgii.detect.yara_child import MISSING, is_available
+from cgii.report import pdf
+
+DISK_BYTES_MIN = 2 * 1024**3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    is_good: bool
+    sentence: str
+
+
+def doctor() -> None:
+    """Revisa la instalación y dice qué falta y cómo ponerlo."""
+    findings = _look()
+    for finding in findings:
+        typer.echo(f"{'bien ' if finding.is_good else 'FALTA'}  {finding.name}: {finding.sentence}")
+    if not all(finding.is_good for finding in findings):
+        raise typer.Exit(1)
+
+
+def _pdf() -> Finding:
+    try:
+        pdf.make_pdf("<p>CGII</p>")
+    except Unavailable as error:
+        return Finding("PDF", False, str(error))
+    return Finding("PDF", True, "disponible")
+
+
+def _events(centre: centres.Centre) -> Finding:
+    try:
+        stats = centre.events.stats()
+    except Unavailable as error:
+        return Finding("eventos", False, str(error))
+    kept = f"{stats.events} guardados ({stats.product})"
+    if stats.set_aside:
+        aside = ", ".join(stats.set_aside)
+        return Finding("eventos", False, f"{kept}; dañados o rechazados, y apartados: {aside}")
+    return Finding("eventos", True, kept)
+
+
+def _yara(centre: centres.Centre) -> Finding:
+    if not is_available():
+        return Finding("YARA", False, MISSING)
+    compiled = centre.yara.compiled()
+    wrong = "; ".join(str(one) for one in compiled.rejected)
+    return Finding("YARA", not wrong, wrong or f"{len(compiled.rules)} reglas")
+
+
+def _look() -> list[Finding]:
+    settings = load()
+    findings = []
+    try:
+        centre = centres.build(settings)
+    except CgiiError as error:
+        return [Finding("base de datos", False, str(error))]
+    findings.append(Finding("base de datos", True, centre.database.engine.dialect.name))
+    findings.append(_events(centre))
+    rejected = centre.content.rejected
+    findings.append(
+        Finding(
+            "contenido",
+            not rejected,
+            "; ".join(str(one) for one in rejected) or f"{len(centre.content.rules.single)} reglas",
+        )
+    )
+    findings.append(_yara(centre))
+    with centre.database.reading() as session:
+        faults = list(centre.trail.verify(session))
+    findings.append(Finding("bitácora", not faults, f"{len(faults)} fallas"))
+    centre.close()
+    findings.append(_pdf())
+    free = shutil.disk_usage(settings.data).free
+    findings.append(Finding("disco", free > DISK_BYTES_MIN, f"{free // 1024**2} MiB libres"))
+    mail = settings.mail_host or "sin servidor (CGII_MAIL_HOST): los correos quedan en la bandeja"
+    findings.append(Finding("correo", True, mail))
+    return findings

@@ -1,0 +1,88 @@
+"""Sources as they stand in collectors/<vendor>_<product>.yml: found, read, checked, compiled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from pathlib import Path
+from typing import Any
+
+from cgii.base import content, limits
+from cgii.base.errors import ContentError
+from cgii.base.yaml_lines import BadYaml, read_yaml
+from cgii.collect.definition_file import DefinitionFile
+from cgii.collect.definition_parts import (
+    EcsRules,
+    Fingerprint,
+    LogSourceRule,
+    Message,
+    Pattern,
+    TimeRule,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """How the records of one source are read; everything in it is compiled."""
+
+    name: str
+    title: str
+    description: str
+    path: Path
+    parser: str
+    options: Mapping[str, Any]
+    zone: tzinfo
+    times: tuple[TimeRule, ...]
+    time_may_be_missing: bool
+    logsource: LogSourceRule
+    ecs: EcsRules
+    message: Message
+    patterns: tuple[Pattern, ...]
+    by_program: Mapping[str, tuple[Pattern, ...]]  # "" holds those for any program
+    fingerprint: Fingerprint
+    programs: frozenset[str]  # whose syslog lines belong to this source
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """All sources that could be read, and what was wrong with the others."""
+
+    by_name: dict[str, Definition]
+    rejected: tuple[ContentError, ...] = ()
+    by_program: Mapping[str, str] = field(default_factory=dict)  # syslog program → source
+
+
+def load_definitions(site: Path | None = None) -> Definitions:
+    """Read every definition, ours and the site's; a wrong one is listed and left out."""
+    by_name: dict[str, Definition] = {}
+    by_program: dict[str, str] = {}
+    rejected: list[ContentError] = []
+    for file in content.find("collectors", "*.yml", site):
+        definition, problems = read_definition(file.path)
+        rejected.extend(problems)
+        if definition is not None:
+            by_name[definition.name] = definition
+            by_program.update(dict.fromkeys(definition.programs, definition.name))
+    return Definitions(by_name, tuple(rejected), by_program)
+
+
+def read_definition(path: Path) -> tuple[Definition | None, list[ContentError]]:
+    """One definition, or None with everything that is wrong with its file."""
+    try:
+        if path.stat().st_size > limits.COLLECTOR_FILE_BYTES_MAX:
+            return None, [ContentError(path, "el archivo es demasiado grande")]
+        data, lines = read_yaml(path.read_text(encoding="utf-8"))
+    except BadYaml as error:
+        return None, [ContentError(path, str(error), error.line)]
+    except (OSError, UnicodeDecodeError) as error:
+        return None, [ContentError(path, f"no se puede leer: {error}")]
+    file = DefinitionFile(path, data, lines)
+    parts = file.read()
+    if parts is None or file.problems:
+        return None, file.problems
+    patterns: tuple[Pattern, ...] = parts["patterns"]
+    programs = {program for pattern in patterns for program in pattern.programs} | {""}
+    by_program = {
+        program: tuple(p for p in patterns if not p.programs or program in p.programs)
+        for program in programs
+    }
+    return Definition(path=path, by_program=by_program, **parts), []

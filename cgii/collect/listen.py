@@ -1,0 +1,247 @@
+"""Runs the inputs into one bounded buffer and hands out batches until told to stop.
+
+A batch is kept and tried again for as long as `deliver` raises Unavailable. A followed file is
+read on from the positions that were delivered; `deliver` keeps them, best in the transaction that
+keeps the events.
+"""
+
+import asyncio
+import random
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cgii.base import clock, limits, logs
+from cgii.base.counters import EVENTS_DROPPED
+from cgii.base.errors import CgiiError, Unavailable
+from cgii.base.ids import token
+from cgii.collect.buffer import Batch, Buffer, Item
+from cgii.collect.definition import Definitions
+from cgii.collect.inputs.follow import FollowedFile, Line, Position
+from cgii.collect.inputs.syslog import TcpSyslog, serve_udp
+from cgii.collect.route import choose_source
+from cgii.model.event import Origin, Raw
+
+__all__ = ["Batch", "Deliver", "Follow", "Inputs", "Listener", "Position"]
+
+Deliver = Callable[[Batch], None]
+
+log = logs.logger("collect")
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """A file to follow and the source that reads it."""
+
+    source: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What to listen to; a port of None is off, 0 takes any free one."""
+
+    host: str = "127.0.0.1"
+    udp_port: int | None = None
+    tcp_port: int | None = None
+    follow: tuple[Follow, ...] = ()
+
+
+class Listener:
+    """The inputs of one process. `run` returns when `stop` is set and the buffer is handed out."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        definitions: Definitions,
+        deliver: Deliver,
+        *,
+        positions: Mapping[str, Position] | None = None,
+        sensor_id: int | None = None,
+        entity_id: int | None = None,
+        buffer: Buffer | None = None,
+    ) -> None:
+        self._inputs = inputs
+        self._definitions = definitions
+        self._deliver = deliver
+        self._positions = dict(positions or {})
+        self._owner = (sensor_id, entity_id)
+        self._buffer = Buffer() if buffer is None else buffer
+        # A new name each start: the counters of network streams begin again.
+        self._epoch = f"{clock.now():%Y%m%dT%H%M%S}-{token()[:8]}"
+        self._streams: dict[tuple[str, str], Origin] = {}
+        self._next: dict[str, int] = {}
+        self._given_up: set[str] = set()  # streams of which a batch was left at the end
+        self.started = asyncio.Event()
+        self.udp_port = self.tcp_port = 0  # the ports in use, once started
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Receive and deliver until `stop`. Raises Unavailable if a port cannot be had."""
+        tcp = TcpSyslog(self._put_tcp)
+        closing: list[asyncio.BaseTransport | asyncio.Server] = []
+        following: list[asyncio.Task[None]] = []
+        try:
+            await self._listen(tcp, closing)
+            following = [
+                asyncio.create_task(self._follow(each, stop)) for each in self._inputs.follow
+            ]
+            self.started.set()
+            await self._hand_out(stop, following)
+        finally:
+            for each in closing:
+                each.close()
+            await tcp.close()
+            for task in following:
+                task.cancel()
+            await asyncio.gather(*following, return_exceptions=True)
+        await self._empty()
+
+    async def _listen(
+        self, tcp: TcpSyslog, closing: list[asyncio.BaseTransport | asyncio.Server]
+    ) -> None:
+        inputs = self._inputs
+        try:
+            if inputs.udp_port is not None:
+                transport = await serve_udp(inputs.host, inputs.udp_port, self._offer_udp)
+                closing.append(transport)
+                self.udp_port = transport.get_extra_info("sockname")[1]
+            if inputs.tcp_port is not None:
+                server = await tcp.serve(inputs.host, inputs.tcp_port)
+                closing.append(server)
+                self.tcp_port = server.sockets[0].getsockname()[1]
+        except OSError as error:
+            raise Unavailable(
+                "No se puede escuchar syslog en {host}: {reason}. Elija otro puerto.",
+                host=inputs.host,
+                reason=error.strerror or str(error),
+            ) from error
+
+    def _offer_udp(self, line: bytes, peer: str) -> bool:
+        if self._buffer.is_full:
+            return False
+        self._add("udp", line, peer)
+        return True
+
+    async def _put_tcp(self, line: bytes, peer: str) -> None:
+        await self._buffer.wait_for_room()
+        self._add("tcp", line, peer)
+
+    def _add(self, way: str, line: bytes, peer: str) -> None:
+        origin = self._origin(way, choose_source(line, self._definitions))
+        number = self._next[origin.stream]
+        self._next[origin.stream] = number + 1
+        self._buffer.add(Item(origin, Raw(number, line, peer), len(line)))
+
+    def _origin(self, way: str, source: str) -> Origin:
+        found = self._streams.get((way, source))
+        if found is None:
+            # One stream per source, so that each is numbered without gaps.
+            stream = f"syslog:{way}:{socket.gethostname()}/{source}"
+            found = self._streams[(way, source)] = Origin(source, stream, self._epoch, *self._owner)
+            self._next[stream] = 0
+        return found
+
+    async def _follow(self, follow: Follow, stop: asyncio.Event) -> None:
+        file = FollowedFile(follow.path, self._positions.get(f"file:{follow.path}"))
+        told = ""
+        try:
+            while not stop.is_set():
+                lines = []
+                try:
+                    lines = file.poll()
+                    told = ""
+                except OSError as error:
+                    if told != str(error):
+                        told = str(error)
+                        log.warning("a file cannot be followed", path=str(file.path), error=told)
+                if lines and file.stream not in self._positions:
+                    await self._begin(follow, lines[0], stop)
+                for line in lines:
+                    await self._buffer.wait_for_room()
+                    origin = Origin(follow.source, file.stream, line.after.epoch, *self._owner)
+                    raw = Raw(line.seq, line.data, f"{file.path}:{line.seq + 1}")
+                    self._buffer.add(Item(origin, raw, len(line.data), line.after))
+                if not lines:
+                    await _wait(stop, limits.FOLLOW_POLL_SECONDS)
+                else:
+                    await asyncio.sleep(0)  # others may run between two chunks of a large file
+        finally:
+            file.close()
+
+    async def _begin(self, follow: Follow, first: Line, stop: asyncio.Event) -> None:
+        """Have it known that the file is followed before anything of it is on its way.
+
+        Who dies before the first lines are delivered finds the file again under its new name.
+        """
+        start = replace(first.after, offset=0, seq=0)
+        self._positions[start.stream] = start
+        origin = Origin(follow.source, start.stream, start.epoch, *self._owner)
+        await self._keep_trying(Batch(origin, [], (start,)), stop)
+
+    async def _hand_out(self, stop: asyncio.Event, following: list[asyncio.Task[None]]) -> None:
+        while not stop.is_set():
+            for task in following:
+                if task.done():
+                    task.result()  # a mistake of ours in an input must be seen
+            await self._buffer.wait_for_items(limits.LISTEN_FLUSH_SECONDS)
+            if 0 < len(self._buffer) < limits.LISTEN_BATCH_RECORDS:
+                await _wait(stop, limits.LISTEN_FLUSH_SECONDS)
+            for batch in self._buffer.take():
+                await self._keep_trying(batch, stop)
+
+    async def _keep_trying(self, batch: Batch, stop: asyncio.Event) -> None:
+        tries = 0
+        if batch.origin.stream in self._given_up:
+            self._give_up(batch)
+            return
+        while not await self._try(batch):
+            if stop.is_set():
+                self._give_up(batch)
+                return
+            await _wait(stop, back_off(tries, random.random()))  # noqa: S311  not a secret
+            tries += 1
+
+    async def _try(self, batch: Batch) -> bool:
+        """Whether the batch is done with: delivered, or refused for good."""
+        try:
+            await asyncio.to_thread(self._deliver, batch)
+        except Unavailable as error:
+            log.warning("batch not delivered, will be tried again", reason=str(error))
+            return False
+        except CgiiError as error:
+            log.error("batch refused", stream=batch.origin.stream, reason=str(error))
+            EVENTS_DROPPED.labels(_way(batch), "refused").inc(len(batch.raws))
+        return True
+
+    async def _empty(self) -> None:
+        """What is left at the end gets one try; followed files will be read again anyway."""
+        while len(self._buffer):
+            for batch in self._buffer.take():
+                if batch.origin.stream in self._given_up or not await self._try(batch):
+                    self._give_up(batch)
+
+    def _give_up(self, batch: Batch) -> None:
+        # Nothing later of this stream may be delivered: its position would pass over this batch.
+        self._given_up.add(batch.origin.stream)
+        if not batch.positions:
+            EVENTS_DROPPED.labels(_way(batch), "stopped").inc(len(batch.raws))
+
+
+def back_off(tries: int, share: float) -> float:
+    """Seconds before the next try: longer each time, with up to half of it by chance (0 to 1)."""
+    longest = limits.LISTEN_RETRY_SECONDS[min(tries, len(limits.LISTEN_RETRY_SECONDS) - 1)]
+    return longest * (0.5 + share / 2)
+
+
+def _way(batch: Batch) -> str:
+    """`syslog_udp`, `syslog_tcp` or `file`: which input, for a counter."""
+    return "file" if batch.positions else "_".join(batch.origin.stream.split(":")[:2])
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,128 @@
+"""Reads the moments that logs write: ISO 8601, epoch, syslog without year, Apache's."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+from cgii.base import limits
+
+EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)  # a smaller one is a clock that was never set
+MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+        start=1,
+    )
+}
+YEAR_GUESSED = "year"
+ZONE_GUESSED = "zone"
+AHEAD = "time ahead"
+RECEIVED = "time of receipt"
+
+Found = tuple[datetime, tuple[str, ...]]
+TimeFormat = Callable[[Any, tzinfo, datetime], Found]
+
+
+def automatic(value: Any, zone: tzinfo, received_at: datetime) -> Found:
+    """ISO 8601 or seconds since 1970, as text or number. Raises ValueError."""
+    if type(value) is str:
+        if len(value) > 8 and value[4:5] == "-":
+            return iso(value, zone, received_at)
+        value = float(value)
+    return epoch(value, zone, received_at)
+
+
+def iso(value: Any, zone: tzinfo, received_at: datetime) -> Found:
+    """ISO 8601; without an offset it is a local time of `zone`."""
+    if type(value) is not str or len(value) > 40:
+        raise ValueError("not an ISO time")
+    moment = datetime.fromisoformat(value.removesuffix(" UTC"))
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=zone).astimezone(UTC), (ZONE_GUESSED,)
+    return moment.astimezone(UTC), ()
+
+
+def iso_utc(value: Any, zone: tzinfo, received_at: datetime) -> Found:
+    """ISO 8601; without an offset it is UTC, because the producer says so."""
+    return iso(value, UTC, received_at)[0], ()
+
+
+def iso_offset(value: Any, zone: tzinfo, received_at: datetime) -> Found:
+    """ISO 8601 that says its offset; one without is refused, another field may know better."""
+    found = iso(value, zone, received_at)
+    if found[1]:
+        raise ValueError("no offset")
+    return found
+
+
+def epoch(value: Any, zone: tzinfo, received_at: datetime) -> Found:
+    """Seconds since 1970; a number too large for that is read as milliseconds or microseconds."""
+    seconds = float(value)
+    for _ in range(2):
+        if abs(seconds) > 1e11:
+            seconds /= 1e3
+    return datetime.fromtimestamp(seconds, UTC), ()
+
+
+def apache(value: Any, zone: tzinfo, received_at: datetime) -> Found:
+    """`10/Oct/2026:13:55:36 -0400`."""
+    if type(value) is not str or len(value) < 20:
+        raise ValueError("not an Apache time")
+    offset = value[21:26]
+    moment = f"{value[7:11]}-{MONTHS.get(value[3:6], 0):02d}-{value[:2]}T{value[12:20]}{offset}"
+    return iso(moment, zone, received_at)
+
+
+def syslog(value: Any, zone: tzinfo, received_at: datetime) -> Found:
+    """`Oct  9 13:55:36`, with or without a year before the hour; or ISO 8601.
+
+    Without a year it is the nearest one that does not put the moment in the future.
+    """
+    if type(value) is not str or len(value) < 15:
+        raise ValueError("not a syslog time")
+    month = MONTHS.get(value[:3])
+    if month is None:
+        return iso(value, zone, received_at)
+    day, rest = int(value[4:6]), value[7:]
+    if rest[4:5] == " ":
+        moment = datetime.fromisoformat(f"{rest[:4]}-{month:02d}-{day:02d}T{rest[5:20]}")
+        return moment.replace(tzinfo=zone).astimezone(UTC), (ZONE_GUESSED,)
+    hour, minute, second = int(rest[:2]), int(rest[3:5]), int(rest[6:8])
+    micro = int(rest[9:15].ljust(6, "0")) if rest[8:9] == "." else 0
+    latest = received_at.astimezone(zone) + timedelta(seconds=limits.CLOCK_AHEAD_SECONDS_MAX)
+    for year in range(latest.year, latest.year - 9, -1):  # 29 February: up to eight years back
+        try:
+            moment = datetime(year, month, day, hour, minute, second, micro, zone)
+        except ValueError:
+            if (month, day) == (2, 29):
+                continue
+            raise
+        if moment <= latest:
+            return moment.astimezone(UTC), (YEAR_GUESSED, ZONE_GUESSED)
+    raise ValueError("no year fits")
+
+
+FORMATS: dict[str, TimeFormat] = {
+    "auto": automatic,
+    "iso": iso,
+    "iso_utc": iso_utc,
+    "iso_offset": iso_offset,
+    "epoch": epoch,
+    "apache": apache,
+    "syslog": syslog,
+}
+
+
+def settle(found: Found, received_at: datetime) -> Found:
+    """Refuse a moment before 1980; one far ahead of the receipt becomes the receipt, and is noted.
+
+    A sender whose clock runs ahead could otherwise push the correlation windows of all others.
+    """
+    moment, notes = found
+    if moment < EARLIEST:
+        raise ValueError("before 1980")
+    if moment > received_at:
+        ahead = (moment - received_at).total_seconds()
+        if ahead > limits.CLOCK_AHEAD_SECONDS_MAX:
+            return received_at, (*notes, AHEAD)
+    return found

@@ -1,0 +1,193 @@
+"""The one path from a raw batch to its alerts: normalise, store, examine, commit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from time import perf_counter
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from cgii.base import counters
+from cgii.base.errors import Unavailable
+from cgii.base.logs import logger
+from cgii.centre import Centre
+from cgii.collect.inputs.follow import Position
+from cgii.collect.normalize import Normalised, normalize
+from cgii.detect.detector import Detector, Match
+from cgii.examination import Spotted, examine
+from cgii.model.event import Event, Origin, Raw, Rejected
+from cgii.model.records import Batch, Reject, Sensor, SourceVolume
+from cgii.model.records import Position as PositionRow
+
+log = logger("pipeline")
+TRIES = 5  # on PostgreSQL two batches may create the same key at once; the loser starts again
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a batch. `repeated`: it had been committed before, nothing changed."""
+
+    events: int
+    rejects: int
+    alerts: int
+    repeated: bool = False
+
+
+def take(
+    centre: Centre, origin: Origin, raws: Sequence[Raw], *, positions: Sequence[Position] = ()
+) -> Receipt:
+    """Commit one batch; when this returns, all of it is on disk.
+
+    Raises Unavailable when a store does not answer: the sender keeps the batch and comes again.
+    """
+    started = perf_counter()
+    received_at = centre.clock()
+    first = raws[0].seq if raws else 0
+    with centre.database.reading() as session:
+        before = _mark(session, origin, first)
+        indicators = centre.indicators.current(session)
+    if before is not None and before.record_count >= len(raws):
+        counters.BATCHES_REPEATED.inc()
+        return Receipt(before.event_count, before.reject_count, 0, repeated=True)
+
+    read = normalize(origin, raws, centre.definitions, received_at=received_at)
+    centre.events.write(read.events)
+    detector = centre.detector
+    suspects = list(indicators.suspects(read.events))
+    spotted = Spotted(detector, _match(detector, read.events), suspects)
+    for attempt in range(TRIES):
+        try:
+            receipt = _commit(
+                centre, origin, raws,
+                read=read, spotted=spotted, positions=positions, received_at=received_at,
+            )  # fmt: skip
+            break
+        except IntegrityError as error:
+            if attempt == TRIES - 1:
+                raise Unavailable("El centro está ocupado. Reenvíe el lote.") from error
+    counters.EVENTS_STORED.labels(origin.source).inc(receipt.events)
+    for rejected in read.rejected:
+        counters.EVENTS_REJECTED.labels(origin.source, rejected.reason).inc()
+    counters.BATCH_SECONDS.observe(perf_counter() - started)
+    return receipt
+
+
+def _mark(session: Session, origin: Origin, seq: int) -> Batch | None:
+    return session.scalar(
+        select(Batch).where(
+            Batch.stream == origin.stream, Batch.epoch == origin.epoch, Batch.seq == seq
+        )
+    )
+
+
+def _match(detector: Detector, events: list[Event]) -> list[Match]:
+    try:
+        return detector.match(events)
+    except Exception:
+        # A fault of ours in one rule or event must not stop what everybody else sends: find
+        # the event, leave it unexamined, and say so.
+        log.exception("batch could not be examined at once", events=len(events))
+    matches: list[Match] = []
+    for event in events:
+        try:
+            matches.extend(detector.match([event]))
+        except Exception:
+            log.exception("event left unexamined", event_id=event.id, source=event.source)
+            counters.EVENTS_UNEXAMINED.inc()
+    return matches
+
+
+def _commit(
+    centre: Centre,
+    origin: Origin,
+    raws: Sequence[Raw],
+    *,
+    read: Normalised,
+    spotted: Spotted,
+    positions: Sequence[Position],
+    received_at: datetime,
+) -> Receipt:
+    with centre.database.transaction() as session:
+        first = raws[0].seq if raws else 0
+        mark = _mark(session, origin, first)
+        if mark is not None and mark.record_count >= len(raws):
+            return Receipt(mark.event_count, mark.reject_count, 0, repeated=True)
+        if mark is None:
+            mark = Batch(stream=origin.stream, epoch=origin.epoch, seq=first)
+            session.add(mark)
+        mark.record_count, mark.received_at = len(raws), received_at
+        mark.event_count, mark.reject_count = len(read.events), len(read.rejected)
+        via = f"sensor:{origin.sensor_id}" if origin.sensor_id else "ingest"
+        alerts = examine(centre, session, spotted, via=via)
+        _keep_rejects(session, origin, read.rejected, received_at)
+        _count(session, origin, read, received_at)
+        for position in positions:
+            session.merge(
+                PositionRow(
+                    stream=position.stream,
+                    epoch=position.epoch,
+                    offset=position.offset,
+                    seq=position.seq,
+                    moved_at=received_at,
+                )
+            )
+    for alert in alerts:
+        counters.ALERTS_RAISED.labels(alert.rule_id).inc()
+    return Receipt(len(read.events), len(read.rejected), len(alerts))
+
+
+def _keep_rejects(
+    session: Session, origin: Origin, rejected: Sequence[Rejected], received_at: datetime
+) -> None:
+    known = set(
+        session.scalars(select(Reject.id).where(Reject.id.in_([one.id for one in rejected])))
+    )
+    for one in rejected:
+        if one.id in known:
+            continue
+        known.add(one.id)
+        session.add(
+            Reject(
+                id=one.id,
+                source=one.source,
+                stream=origin.stream,
+                epoch=origin.epoch,
+                seq=one.seq,
+                sensor_id=origin.sensor_id,
+                entity_id=origin.entity_id,
+                reason=one.reason,
+                detail=one.detail,
+                sample=one.sample.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+                received_at=received_at,
+            )
+        )
+
+
+def _count(session: Session, origin: Origin, read: Normalised, received_at: datetime) -> None:
+    hour = received_at.replace(minute=0, second=0, microsecond=0)
+    owner = f"sensor:{origin.sensor_id}" if origin.sensor_id else "local"
+    volume = session.scalar(
+        select(SourceVolume)
+        .where(
+            SourceVolume.hour == hour,
+            SourceVolume.source == origin.source,
+            SourceVolume.sensor_key == owner,
+        )
+        .with_for_update()
+    )
+    if volume is None:
+        volume = SourceVolume(
+            hour=hour, source=origin.source, sensor_key=owner, event_count=0, reject_count=0
+        )
+        session.add(volume)
+    volume.event_count += len(read.events)
+    volume.reject_count += len(read.rejected)
+    if origin.sensor_id is None:
+        return
+    sensor = session.get(Sensor, origin.sensor_id, with_for_update=True)
+    if sensor is not None:
+        sensor.heard_at = received_at
+        sensor.event_count += len(read.events)
+        sensor.reject_count += len(read.rejected)

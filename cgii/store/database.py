@@ -1,0 +1,179 @@
+"""The record's engine, its pragmas, and `transaction()`: the only place that commits."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm.exc import StaleDataError
+
+from cgii.base.errors import Conflict, Unavailable
+
+BUSY_SECONDS = 30  # a writer waits this long for another; our transactions take milliseconds
+MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+MIGRATION_LOCK = 0x43474949  # one process migrates at a time on PostgreSQL
+
+
+class Database:
+    """An engine and its sessions. Build one per process, close it at the end."""
+
+    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        self.engine = _engine(url, pool_size)
+        # One snapshot for a reader on PostgreSQL; on SQLite every transaction is one.
+        snapshots = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._readers = sessionmaker(self.engine.execution_options(**snapshots))
+        self._writers = sessionmaker(
+            self.engine.execution_options(cgii_writes=True), expire_on_commit=False
+        )
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded database."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session that commits at the end, or rolls back if anything was raised.
+
+        Raises Conflict if somebody else changed the same row, Unavailable if the database
+        does not answer.
+        """
+        with _own_errors(), self._writers() as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that never writes; what it reads is one consistent state.
+
+        Rows stay readable after the end, without their relations.
+        """
+        with _own_errors(), self._readers() as session:
+            yield session
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest version; safe when several processes start at once."""
+        with self._migrating_alone(), self.engine.connect() as connection:
+            config = _alembic()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+
+    def analyse(self) -> None:
+        """Tell SQLite's planner what the tables hold; PostgreSQL sees to it by itself.
+
+        Without it the planner takes an index on a column that is nearly always NULL for a good
+        one, and reads a whole table through it.
+        """
+        if self.is_sqlite:
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA analysis_limit=1000")
+                connection.exec_driver_sql("ANALYZE")
+                connection.commit()
+
+    def is_current(self) -> bool:
+        """Whether the schema is the one that this program expects."""
+        script = ScriptDirectory.from_config(_alembic())
+        with self.engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision() == (
+                script.get_current_head()
+            )
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _migrating_alone(self) -> Iterator[None]:
+        # Each kind of database has its own way to let processes wait for each other.
+        if self.is_sqlite:
+            with Path(f"{self.engine.url.database}.lock").open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+            return
+        with self.engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+            try:
+                yield
+            finally:
+                connection.rollback()
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
+                connection.commit()
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+def _engine(url: str, pool_size: int) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(
+            url.replace("postgresql://", "postgresql+psycopg://", 1),
+            pool_size=pool_size,
+            pool_pre_ping=True,
+            isolation_level="READ COMMITTED",
+        )
+    path = url.removeprefix("sqlite:///")
+    if path and path != url and ":memory:" not in path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    # Without an isolation level the driver starts no transaction of its own: `_begin` does.
+    options = {"timeout": BUSY_SECONDS, "isolation_level": None}
+    engine = create_engine(url, pool_size=pool_size, connect_args=options)
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:  # a DB-API connection
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",  # on disk before anything is acknowledged
+        "foreign_keys=ON",
+        "cache_size=-65536",
+        "temp_store=MEMORY",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+    connection.create_function("translate", 3, _translate, deterministic=True)
+
+
+def _translate(text: str | None, letters: str, others: str) -> str | None:
+    """PostgreSQL's `translate`, which SQLite lacks: each letter becomes the other in its place."""
+    return None if text is None else text.translate(_letter_table(letters, others))
+
+
+@cache
+def _letter_table(letters: str, others: str) -> dict[int, int]:
+    return str.maketrans(letters, others)
+
+
+def _begin(connection: Connection) -> None:
+    # A deferred transaction that turns into a writer fails with "database is locked" at once;
+    # an immediate one waits its turn.
+    writes = connection.get_execution_options().get("cgii_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _own_errors() -> Iterator[None]:
+    try:
+        yield
+    except StaleDataError as error:
+        raise Conflict(
+            "Otra persona cambió esto mientras usted lo editaba. Revise y vuelva a intentar."
+        ) from error
+    except OperationalError as error:
+        raise Unavailable(
+            "La base de datos no responde. Intente de nuevo en unos segundos."
+        ) from error

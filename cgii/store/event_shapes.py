@@ -1,0 +1,76 @@
+"""What is asked of an event store and what it answers; the same for every kind of store."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from cgii.base import limits
+from cgii.model.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to sign in at a server: a user with a password, or an API key.
+
+    `authority` is a PEM file with the certificate that vouches for the server.
+    """
+
+    user: str = ""
+    password: str = field(default="", repr=False)
+    api_key: str = field(default="", repr=False)
+    authority: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """Which events are wanted, newest first; times are compared to the millisecond.
+
+    `text` is Lucene syntax, empty for all. `entity_ids` is the tenant guard: None means every
+    entity and is for the centre's own people, an empty set finds nothing.
+    """
+
+    text: str = ""
+    start: datetime | None = None  # the first moment that counts
+    end: datetime | None = None  # the first moment that no longer counts
+    entity_ids: frozenset[int] | None = None
+    size: int = limits.PAGE_ROWS
+    after: str = ""  # `Page.after` of the page before; empty for the first
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of events; `after` asks for the next one and is empty on the last."""
+
+    events: tuple[Event, ...]
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """How many events happened from `start` on, until the next bucket's start."""
+
+    start: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopValue:
+    """A value of a field, folded to lower case, and the number of events that have it."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStats:
+    """How much there is; `product` says what keeps it.
+
+    `set_aside` names what was taken out of use: damaged files, events that an index refused.
+    """
+
+    events: int
+    size_bytes: int
+    oldest: datetime | None  # when the oldest event happened
+    newest: datetime | None
+    set_aside: tuple[str, ...] = ()
+    product: str = "SQLite"

@@ -1,0 +1,187 @@
+"""The event store in Elasticsearch: one index per month of receipt; retention deletes an index."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from elasticsearch import ApiError, NotFoundError
+
+from cgii.base import limits
+from cgii.base.errors import Invalid
+from cgii.model.event import Event
+from cgii.store.event_shapes import Access, Bucket, EventQuery, Page, StoreStats, TopValue
+from cgii.store.events_elastic_link import Link, reason_of, refusal
+from cgii.store.events_elastic_read import (
+    Cursor,
+    answer,
+    bodies,
+    refresh,
+    spans,
+    stretch,
+    understood,
+)
+from cgii.store.events_elastic_write import Writer, is_before, months
+from cgii.store.events_month import first_moment, month_of
+from cgii.store.query_fields import TEXTS, TIMES, named
+from cgii.store.query_times import moment
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_CURSOR = re.compile(r"(-?\d{1,16})\.([0-9a-f]{32})")
+_IDS_AT_ONCE = 1_000
+
+
+class ElasticEvents:
+    """See `EventStore`. Any number of processes may use the same indices.
+
+    Whoever asks has the indices refreshed first: what was acknowledged is found, and writing
+    does not wait for it.
+    """
+
+    def __init__(self, url: str, access: Access) -> None:
+        self._link = Link(url, access)
+        self._writer = Writer(self._link)
+
+    def write(self, events: Sequence[Event]) -> int:
+        """Store what is not stored yet, durably; how many were new."""
+        return self._writer.write(events)
+
+    # --- asking ----------------------------------------------------------------------------
+
+    def search(self, query: EventQuery) -> Page:
+        """One page of events, newest first; events of one millisecond in a stable order."""
+        size = max(1, min(query.size, limits.PAGE_ROWS_MAX))
+        tree, after = understood(query), _read_cursor(query.after)
+        if after is None:
+            refresh(self._link)
+        rows = answer(self._link, tree, lambda asked: asked.page(size + 1, after))
+        events = tuple(event for _, event in rows[:size])
+        last = rows[size - 1][0] if len(rows) > size else None
+        return Page(events, f"{last[0]}.{last[1]}" if last else "")
+
+    def count(self, query: EventQuery, *, up_to: int | None = None) -> int:
+        """How many events match, counting no further than `up_to`."""
+        tree = understood(query)
+        refresh(self._link)
+        return answer(self._link, tree, lambda asked: asked.count(up_to))
+
+    def histogram(
+        self, query: EventQuery, buckets: int = limits.HISTOGRAM_BUCKETS
+    ) -> tuple[Bucket, ...]:
+        """Events over time in equal steps from start to end (or from oldest to newest)."""
+        tree = understood(query)
+        begin, end = stretch(tree)
+        refresh(self._link)
+        inside = [
+            (low, high)
+            for low, high in spans(self._link, months(self._link))
+            if (end is None or low < end) and (begin is None or high >= begin)
+        ]
+        if not inside:
+            return ()
+        first = min(low for low, _ in inside) if begin is None else begin
+        last = max(high for _, high in inside) + 1 if end is None else end
+        step = max(1, -(-(last - first) // buckets))
+        counts = answer(self._link, tree, lambda asked: asked.steps(first, step))
+        used = -(-(last - first) // step)
+        return tuple(Bucket(moment(first + n * step), counts[n]) for n in range(used))
+
+    def top_values(self, query: EventQuery, field: str, size: int = 10) -> tuple[TopValue, ...]:
+        """The most frequent values of a field among the events that match.
+
+        Over several months a value that is rare in each of them may be missed.
+        """
+        tree = understood(query)
+        names = named(field)
+        if any(name in TIMES or name in TEXTS for name in names):
+            raise Invalid("El campo {name} no se puede agrupar por valores.", name=field)
+        refresh(self._link)
+        totals: Counter[str] = Counter()
+        for name in names:
+            totals.update(
+                answer(self._link, tree, lambda asked, name=name: asked.top(name), field=name)  # type: ignore[misc]
+            )
+        ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+        return tuple(TopValue(value, count) for value, count in ordered[:size])
+
+    def get(self, event_id: str) -> Event | None:
+        """One event by id."""
+        return self.get_many([event_id]).get(event_id)
+
+    def get_many(self, event_ids: Iterable[str]) -> dict[str, Event]:
+        """Those of the events that exist, by id; also those that the index refused."""
+        ids = sorted({one for one in event_ids if _ID.fullmatch(one)})
+        present = [self._link.index_of(month) for month in months(self._link)]
+        found: dict[str, Event] = {}
+        # From the newest index to the oldest, and what was set aside in the end.
+        for index in (*reversed(present), self._link.refused):
+            for begin in range(0, len(ids), _IDS_AT_ONCE):
+                found.update(bodies(self._link, index, ids[begin : begin + _IDS_AT_ONCE]))
+            ids = [one for one in ids if one not in found]
+        return found
+
+    # --- keeping ---------------------------------------------------------------------------
+
+    def stats(self) -> StoreStats:
+        """How much is stored, and what had to be set aside."""
+        refresh(self._link)
+        try:
+            with self._link.asking() as client:
+                version = client.info().body["version"]["number"]
+                figures = client.indices.stats(index=self._link.months, metric=["docs", "store"])
+                aside = client.options(ignore_status=404).count(index=self._link.refused).body
+        except ApiError as error:
+            raise refusal(error.status_code, reason_of(error.body)) from error
+        ends = spans(self._link, months(self._link))
+        refused = aside.get("count", 0)
+        total = figures.body["_all"]["primaries"]
+        return StoreStats(
+            events=total.get("docs", {}).get("count", 0),
+            size_bytes=total.get("store", {}).get("size_in_bytes", 0),
+            oldest=min((moment(low) for low, _ in ends), default=None),
+            newest=max((moment(high) for _, high in ends), default=None),
+            set_aside=(f"{self._link.refused} ({refused})",) if refused else (),
+            product=f"Elasticsearch {version}",
+        )
+
+    def prune(self, before: datetime) -> int:
+        """Delete the indices of months that ended before; how many events went."""
+        refresh(self._link)
+        gone = 0
+        for month in months(self._link):
+            if not is_before(month, before):
+                continue
+            try:
+                with self._link.asking() as client:
+                    gone += client.count(index=self._link.index_of(month)).body["count"]
+                    client.indices.delete(index=self._link.index_of(month))
+            except NotFoundError:
+                continue  # another process was faster
+            self._writer.forget(month)
+        return gone + self._prune_refused(first_moment(month_of(before)))
+
+    def _prune_refused(self, before: datetime) -> int:
+        """What was set aside goes when its month would have gone."""
+        old = {"range": {"received_at": {"lt": before.isoformat()}}}
+        try:
+            with self._link.asking() as client:
+                gone = client.delete_by_query(
+                    index=self._link.refused, query=old, conflicts="proceed"
+                )
+        except NotFoundError:
+            return 0
+        return int(gone.body["deleted"])
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._writer.close()
+        self._link.close()
+
+
+def _read_cursor(after: str) -> Cursor | None:
+    if not after:
+        return None
+    found = _CURSOR.fullmatch(after)
+    if found is None:
+        raise Invalid("La página pedida no existe; vuelva a la primera.", field="after")
+    return int(found[1]), found[2]

@@ -1,0 +1,213 @@
+"""The writing side of the event store in Elasticsearch: indices by month, each event once."""
+
+import re
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import orjson
+from elasticsearch import ApiError, BadRequestError, Elasticsearch, NotFoundError
+
+from cgii.base import counters, limits
+from cgii.base.errors import Unavailable
+from cgii.base.logs import logger
+from cgii.model.event import Event
+from cgii.store import elastic_template
+from cgii.store.elastic_document import Written, written
+from cgii.store.events_elastic_bulk import Item, send
+from cgii.store.events_elastic_link import Link, reason_of, refusal
+from cgii.store.events_month import first_moment, month_of
+
+log = logger("store")
+_EDGE = timedelta(seconds=limits.MONTH_EDGE_SECONDS)
+_IDS_AT_ONCE = 1_000
+_MONTH = re.compile(r"\d{4}-\d\d")
+
+
+class Writer:
+    """Writes events into the index of their month of receipt."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._closing = threading.Event()
+        self._ready: set[str] = set()  # months whose index this process has seen in order
+        self._lock = threading.Lock()
+        self._is_prepared = False
+
+    def write(self, events: Sequence[Event]) -> int:
+        """Store what is not stored yet, durably; how many were new."""
+        by_month: dict[str, dict[str, Event]] = {}
+        for event in events:
+            by_month.setdefault(month_of(event.received_at), {}).setdefault(event.id, event)
+        return sum(self._write_month(month, by_month[month]) for month in sorted(by_month))
+
+    def forget(self, month: str) -> None:
+        """The month's index is gone."""
+        with self._lock:
+            self._ready.discard(month)
+
+    def close(self) -> None:
+        """Let whoever waits for a busy server give up."""
+        self._closing.set()
+
+    def _write_month(self, month: str, events: dict[str, Event]) -> int:
+        self._prepare(month)
+        present = months(self._link)
+        new = dict(events)
+        for other in _where_copies_may_be(month, events, present):
+            asked = [key for key, event in new.items() if _may_be_in(other, event, month)]
+            for key in known(self._link, other, asked):
+                del new[key]
+        documents = {key: written(event) for key, event in new.items()}
+        index = self._link.index_of(month)
+        items = [Item(index, one.id, one.document) for one in documents.values()]
+        outcome = send(self._link, items, self._closing)
+        count = len(outcome.created)
+        if outcome.refused:
+            count += self._set_aside(documents, outcome.refused, new)
+        return count - self._give_way(month, {key: new[key] for key in outcome.created})
+
+    def _give_way(self, month: str, created: dict[str, Event]) -> int:
+        """At the turn of a month, drop copies of what another process wrote into the month before.
+
+        Both look after they have written, so one of them sees the other's; the older one stays.
+        """
+        edge = first_moment(month) + _EDGE
+        near = [key for key, event in created.items() if event.received_at < edge]
+        if not near:
+            return 0
+        twice = known(self._link, _neighbour(month, -1), near)
+        with self._link.asking() as client:
+            for key in sorted(twice):
+                client.options(ignore_status=404).delete(index=self._link.index_of(month), id=key)
+        return len(twice)
+
+    def _set_aside(
+        self,
+        documents: Mapping[str, Written],
+        refused: Mapping[str, str],
+        events: Mapping[str, Event],
+    ) -> int:
+        """Keep what the index refused whole in an index that reads nothing of it."""
+        items = []
+        for key, reason in refused.items():
+            kept = {
+                "received_at": events[key].received_at.isoformat(),
+                "reason": reason,
+                "body": documents[key].body,
+            }
+            items.append(Item(self._link.refused, key, orjson.dumps(kept)))
+            log.error("event set aside", event_id=key, source=events[key].source, reason=reason)
+        outcome = send(self._link, items, self._closing)
+        if outcome.refused:
+            raise Unavailable(
+                "Elasticsearch rechazó un evento y tampoco admite guardarlo aparte: {reason}",
+                reason=next(iter(outcome.refused.values())),
+            )
+        counters.EVENTS_SET_ASIDE.inc(len(outcome.created))
+        return len(outcome.created)
+
+    # --- templates and indices -------------------------------------------------------------------
+
+    def _prepare(self, month: str) -> None:
+        """See to it that the month's index is there and is of our making."""
+        with self._lock:
+            if month in self._ready:
+                return
+            try:
+                with self._link.asking() as client:
+                    if not self._is_prepared:
+                        _put_templates(client, self._link)
+                        self._is_prepared = True
+                    _put_index(client, self._link.index_of(month))
+                    _check_version(client, self._link.index_of(month))
+            except ApiError as error:
+                raise refusal(error.status_code, reason_of(error.body)) from error
+            self._ready.add(month)
+
+
+def months(link: Link) -> list[str]:
+    """The months that have an index, oldest first."""
+    with link.asking() as client:
+        found = client.indices.get_alias(index=link.months, allow_no_indices=True)
+    return sorted(one for one in map(link.month_of, found.body) if _MONTH.fullmatch(one))
+
+
+def known(link: Link, month: str, ids: Iterable[str]) -> set[str]:
+    """Those of the ids that a month's index has, written or refreshed just now or long ago."""
+    wanted = list(ids)
+    found: set[str] = set()
+    for begin in range(0, len(wanted), _IDS_AT_ONCE):
+        some = wanted[begin : begin + _IDS_AT_ONCE]
+        try:
+            with link.asking() as client:
+                answer = client.mget(
+                    index=link.index_of(month),
+                    ids=some,
+                    source=False,
+                    filter_path=["docs._id", "docs.found", "docs.error"],
+                )
+        except NotFoundError:
+            return found
+        for one in answer.body.get("docs", ()):
+            if one.get("found"):
+                found.add(one["_id"])
+            elif "error" in one and one["error"].get("type") != "index_not_found_exception":
+                raise refusal(503, reason_of(one))
+    return found
+
+
+def _put_templates(client: Elasticsearch, link: Link) -> None:
+    prefix = link.prefix
+    client.ilm.put_lifecycle(name=prefix, policy=elastic_template.LIFE)
+    for name, template in elastic_template.components(prefix).items():
+        client.cluster.put_component_template(name=name, template=template)
+    client.indices.put_index_template(
+        name=f"{prefix}-events", **elastic_template.index_template(prefix)
+    )
+    _put_index(client, link.refused, **elastic_template.REFUSED)
+
+
+def _put_index(client: Elasticsearch, index: str, **given: object) -> None:
+    try:
+        client.indices.create(index=index, wait_for_active_shards=1, **given)  # type: ignore[arg-type]
+    except BadRequestError as error:
+        if reason_of(error.body)[0] != "resource_already_exists_exception":
+            raise
+
+
+def _check_version(client: Elasticsearch, index: str) -> None:
+    mapping = client.indices.get_mapping(index=index).body[index]["mappings"]
+    version = mapping.get("_meta", {}).get("cgii_version")
+    if version != elastic_template.VERSION:
+        raise Unavailable(
+            "El índice {index} no es de esta versión del programa (formato {version}); actualice "
+            "el programa, o use otro prefijo en CGII_EVENTS.",
+            index=index,
+            version=version,
+        )
+
+
+def _where_copies_may_be(
+    month: str, events: Mapping[str, Event], present: Sequence[str]
+) -> list[str]:
+    """Months since the oldest event happened, and both neighbours."""
+    oldest = month_of(min(event.at for event in events.values()))
+    since = min(oldest, _neighbour(month, -1))
+    return [one for one in present if one >= since and one != month]
+
+
+def _may_be_in(other: str, event: Event, month: str) -> bool:
+    """A first copy came after the event happened, or, if its clock was wrong, recently."""
+    return other >= _neighbour(month, -1) or other >= month_of(event.at)
+
+
+def _neighbour(month: str, step: int) -> str:
+    """The month after (1) or before (-1)."""
+    begin = first_moment(month)
+    return month_of(begin + timedelta(days=32) if step > 0 else begin - timedelta(days=1))
+
+
+def is_before(month: str, moment: datetime) -> bool:
+    """Whether the month had ended at that moment."""
+    return month < month_of(moment)

@@ -1,0 +1,226 @@
+"""The folder of month files: who has which open, and what happens to a damaged one."""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cgii.base import limits
+from cgii.base.errors import Unavailable
+from cgii.base.logs import logger
+from cgii.store import events_month
+from cgii.store.events_plan import Plan
+from cgii.store.folders import sync_folder
+from cgii.store.query_fields import comparable, values
+
+log = logger("store")
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_WRITERS_MAX = 3  # a month and its neighbours, which may all be locked at once
+_OPCODES_BETWEEN_LOOKS = 1_000
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file itself is broken, rather than busy, full or asked wrongly."""
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in DAMAGED
+
+
+def unavailable(error: sqlite3.Error) -> Unavailable:
+    """The sentence for a file that cannot be used now."""
+    reason = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
+    if reason.startswith("SQLITE_INTERRUPT"):
+        return Unavailable(
+            "La búsqueda tardó más de {seconds} segundos y se detuvo; acorte el intervalo de "
+            "tiempo o agregue una condición.",
+            seconds=limits.QUERY_SECONDS_MAX,
+        )
+    return Unavailable(
+        "El almacén de eventos no responde ({reason}); revise el espacio en disco y vuelva a "
+        "intentarlo.",
+        reason=reason,
+    )
+
+
+class Reader:
+    """A connection for reading one month, with the functions that our SQL calls."""
+
+    def __init__(self, month: str, path: Path) -> None:
+        self.month = month
+        self.inode = path.stat().st_ino
+        self._plan: Plan | None = None
+        self._until = 0.0
+        self.db = events_month.connect_for_reading(path)
+        self.db.create_function("meets", 2, self._meets)
+        self.db.create_function("fits", 2, self._fits)
+        self.db.create_function("found", 2, self._found)
+
+    def stop_after(self, until: float) -> None:
+        """Interrupt what runs when the monotonic clock passes `until`."""
+        self._until = until
+        self.db.set_progress_handler(lambda: time.monotonic() > self._until, _OPCODES_BETWEEN_LOOKS)
+
+    def run(
+        self, plan: Plan, statement: str, *, before: Sequence[Any] = (), after: Sequence[Any] = ()
+    ) -> list[Any]:
+        """The rows of a plan's statement; the plan's values stand between the other two's."""
+        self._plan = plan
+        return self.db.execute(statement, (*before, *plan.where.values, *after)).fetchall()
+
+    def _meets(self, number: int, body: bytes) -> bool:
+        assert self._plan is not None
+        return self._plan.document_tests[number](orjson.loads(body))
+
+    def _fits(self, number: int, text: object) -> bool:
+        assert self._plan is not None
+        return text is not None and self._plan.text_tests[number](str(text))
+
+    def _found(self, field: str, body: bytes) -> str:
+        """The field's values in a document, each once, as a JSON array."""
+        each = (comparable(field, value) for value in values(orjson.loads(body), field))
+        return orjson.dumps(list(dict.fromkeys(each))).decode()
+
+
+class MonthFiles:
+    """Opens month files, keeps idle readers, and sets damaged files aside."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._idle: list[Reader] = []
+        self._writers: dict[str, tuple[sqlite3.Connection, int]] = {}
+
+    def months(self) -> list[str]:
+        """The months that have a file, oldest first."""
+        return events_month.months(self.folder)
+
+    @contextmanager
+    def reading(self, month: str, until: float) -> Iterator[Reader | None]:
+        """A reader of one month for one question; None when the file is gone or was damaged.
+
+        Damage met on the way sets the file aside and ends the block quietly.
+        """
+        path = events_month.path_of(self.folder, month)
+        try:
+            reader = self._take(month, path)
+        except FileNotFoundError:
+            yield None
+            return
+        except sqlite3.Error as error:
+            self._not_opened(path, error)
+            yield None
+            return
+        try:
+            reader.stop_after(until)
+            yield reader
+        except sqlite3.Error as error:
+            reader.db.close()
+            if not is_damage(error):
+                raise unavailable(error) from error
+            self.set_aside(month, reader.inode, error)
+        else:
+            self._give_back(reader)
+
+    def _not_opened(self, path: Path, error: sqlite3.Error) -> None:
+        if is_damage(error):
+            with suppress(FileNotFoundError):
+                self.set_aside(path.name[7:14], path.stat().st_ino, error)
+        elif path.exists():
+            raise unavailable(error) from error
+
+    def _take(self, month: str, path: Path) -> Reader:
+        inode = path.stat().st_ino
+        with self._lock:
+            for place, reader in enumerate(self._idle):
+                if reader.month == month and reader.inode == inode:
+                    return self._idle.pop(place)
+        return Reader(month, path)
+
+    def _give_back(self, reader: Reader) -> None:
+        with self._lock:
+            self._idle.append(reader)
+            extra = self._idle.pop(0) if len(self._idle) > limits.STORE_READERS_MAX else None
+        if extra is not None:
+            extra.db.close()
+
+    def writer(self, month: str) -> tuple[sqlite3.Connection, int]:
+        """The connection for writing one month and its file's inode; the caller has a lock."""
+        path = events_month.path_of(self.folder, month)
+        kept = self._writers.get(month)
+        if kept is not None and self.inode(month) == kept[1]:
+            self._writers[month] = self._writers.pop(month)  # the last to be given up
+            return kept
+        self.drop_writer(month)  # another process set the file aside, or it was pruned
+        while len(self._writers) >= _WRITERS_MAX:
+            self.drop_writer(next(iter(self._writers)))
+        try:
+            db = events_month.connect(path)
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            self.set_aside(month, self.inode(month), error)
+            db = events_month.connect(path)
+        self._writers[month] = (db, self.inode(month))
+        return self._writers[month]
+
+    def drop_writer(self, month: str) -> None:
+        """Close the connection for writing a month, if there is one."""
+        kept = self._writers.pop(month, None)
+        if kept is not None:
+            kept[0].close()
+
+    def inode(self, month: str) -> int:
+        """Which file has the month's name now; 0 when none has."""
+        try:
+            return events_month.path_of(self.folder, month).stat().st_ino
+        except FileNotFoundError:
+            return 0
+
+    def set_aside(self, month: str, inode: int, error: sqlite3.Error) -> None:
+        """Rename a damaged file, unless somebody did; the month goes on in a new file."""
+        path = events_month.path_of(self.folder, month)
+        if inode == 0 or self.inode(month) != inode:
+            return
+        name = f"{path.name}.damaged-{inode}"
+        # The log goes first: a new file must never meet an old log.
+        for ending in ("-wal", "-shm", ""):
+            with suppress(FileNotFoundError):
+                os.rename(f"{path}{ending}", f"{self.folder / name}{ending}")
+        sync_folder(self.folder)
+        log.error("event file set aside", file=path.name, now=name, reason=str(error))
+
+    def set_aside_names(self) -> tuple[str, ...]:
+        """The damaged files that were taken out of use."""
+        names = (name for name in os.listdir(self.folder) if ".sqlite.damaged-" in name)
+        return tuple(sorted(name for name in names if not name.endswith(("-wal", "-shm"))))
+
+    def remove(self, month: str) -> None:
+        """Delete a month; readers that have it open finish in peace."""
+        self.drop_writer(month)
+        path = events_month.path_of(self.folder, month)
+        for ending in ("-wal", "-shm", ""):
+            Path(f"{path}{ending}").unlink(missing_ok=True)
+        sync_folder(self.folder)
+
+    def size_bytes(self, month: str) -> int:
+        """What the month takes on disk."""
+        path = events_month.path_of(self.folder, month)
+        total = 0
+        for ending in ("", "-wal"):
+            with suppress(FileNotFoundError):
+                total += os.stat(f"{path}{ending}").st_size
+        return total
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for reader in idle:
+            reader.db.close()
+        for month in list(self._writers):
+            self.drop_writer(month)

@@ -1,0 +1,86 @@
+"""Questions to one month's file, each in one statement."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from cgii.model.event import Event
+from cgii.store.events_files import Reader
+from cgii.store.events_month import HOT, SLOT_BITS, event_of
+from cgii.store.events_plan import Stretch, plan
+from cgii.store.query_tree import Node
+
+Row = tuple[int, str, bytes, bytes]  # position, month, id, document
+
+_BODY = "(SELECT body FROM document WHERE document.position = e.position)"
+_TOP_PER_FILE = 1_000  # values kept of each month before the months are added up
+
+
+def span(reader: Reader) -> Stretch | None:
+    """The first and the last position that are taken; None when there are none."""
+    low = reader.db.execute("SELECT min(position) FROM event").fetchone()[0]
+    high = reader.db.execute("SELECT max(position) FROM event").fetchone()[0]
+    return None if low is None else Stretch(low, high)
+
+
+def tally(reader: Reader) -> int:
+    """How many events the file has."""
+    return int(reader.db.execute("SELECT events FROM tally").fetchone()[0])
+
+
+def newest(reader: Reader, tree: Node, stretch: Stretch, size: int) -> list[Row]:
+    """The newest events that match, `size` at most."""
+    chosen = plan(reader.db, tree, stretch)
+    statement = chosen.select(
+        f"e.position, e.id, {_BODY}", f"ORDER BY {chosen.position} DESC LIMIT ?"
+    )
+    rows = reader.run(chosen, statement, after=(size,))
+    return [(position, reader.month, key, body) for position, key, body in rows]
+
+
+def count(reader: Reader, tree: Node, stretch: Stretch, most: int) -> int:
+    """How many match; a negative `most` means no limit, as in SQL."""
+    chosen = plan(reader.db, tree, stretch)
+    inner = chosen.select_positions("1", "LIMIT ?")
+    return int(reader.run(chosen, f"SELECT count(*) FROM ({inner})", after=(most,))[0][0])  # noqa: S608
+
+
+def steps(reader: Reader, tree: Node, stretch: Stretch, *, begin: int, step: int) -> dict[int, int]:
+    """Events by the number of their step; `begin` and `step` are in milliseconds."""
+    chosen = plan(reader.db, tree, stretch)
+    number = f"({chosen.position} - {begin << SLOT_BITS}) / {step << SLOT_BITS}"
+    return dict(reader.run(chosen, chosen.select_positions(f"{number}, count(*)", "GROUP BY 1")))
+
+
+def top_values(reader: Reader, tree: Node, stretch: Stretch, field: str) -> Counter[str]:
+    """The most frequent values of a field, in comparable form."""
+    chosen = plan(reader.db, tree, stretch)
+    ending = f"GROUP BY 1 ORDER BY 2 DESC LIMIT {_TOP_PER_FILE}"
+    totals: Counter[str] = Counter()
+    column = HOT.get(field)
+    if column is not None:
+        told = f"AND e.{column} IS NOT NULL {ending}"
+        rows = reader.run(chosen, chosen.select(f"e.{column}, count(*)", told))
+        totals.update({str(value): number for value, number in rows})
+        if not chosen.odd:
+            return totals
+        ending = f"AND e.odd IS 1 AND e.{column} IS NULL {ending}"
+    inner = chosen.select(f"found(?, {_BODY}) AS found", ending.partition("GROUP BY")[0])
+    statement = f"SELECT j.value, count(*) FROM ({inner}) t, json_each(t.found) j"  # noqa: S608
+    statement += f" GROUP BY 1 ORDER BY 2 DESC LIMIT {_TOP_PER_FILE}"
+    for value, number in reader.run(chosen, statement, before=(field,)):
+        totals[value] += number
+    return totals
+
+
+def by_ids(reader: Reader, ids: Iterable[str]) -> dict[str, Event]:
+    """Those of the events that the file has."""
+    found = {}
+    for one in ids:
+        row = reader.db.execute(
+            "SELECT e.id, d.body FROM event e JOIN document d ON d.position = e.position"
+            " WHERE e.id = ?",
+            (bytes.fromhex(one),),
+        ).fetchone()
+        if row is not None:
+            found[one] = event_of(*row)
+    return found

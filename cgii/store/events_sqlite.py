@@ -1,0 +1,316 @@
+"""The event store in SQLite: one file per month of receipt; retention deletes a file."""
+
+import re
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cgii.base import limits
+from cgii.base.errors import Invalid
+from cgii.model.event import Event
+from cgii.store import events_month, events_search
+from cgii.store.event_shapes import Bucket, EventQuery, Page, StoreStats, TopValue
+from cgii.store.events_files import MonthFiles, is_damage, unavailable
+from cgii.store.events_month import SLOT_BITS, first_moment, month_of
+from cgii.store.events_plan import Stretch, guarded, stretch_of
+from cgii.store.query import parse
+from cgii.store.query_fields import TEXTS, TIMES, named
+from cgii.store.query_times import moment
+from cgii.store.query_tree import Node
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_FIRST, _LAST = -(2**63), 2**63 - 1
+_EDGE = timedelta(seconds=limits.MONTH_EDGE_SECONDS)
+
+
+class SqliteEvents:
+    """See `EventStore`. Any number of processes may have the same folder open."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = MonthFiles(folder)
+        self._write_lock = threading.Lock()
+        self._at = ("", 0)  # month and inode of the file that is being written or checked
+
+    # --- writing ---------------------------------------------------------------------------
+
+    def write(self, events: Sequence[Event]) -> int:
+        """Store what is not stored yet, durably; how many were new."""
+        by_month: dict[str, dict[str, Event]] = {}
+        for event in events:
+            by_month.setdefault(month_of(event.received_at), {}).setdefault(event.id, event)
+        with self._write_lock:
+            return sum(self._write_month(month, by_month[month]) for month in sorted(by_month))
+
+    def _write_month(self, month: str, events: dict[str, Event]) -> int:
+        """Write into one month; when a file turns out damaged, once more without it."""
+        for _ in range(limits.STORE_TRIES_MAX):
+            try:
+                stored = self._insert_new(month, events)
+            except sqlite3.Error as error:
+                self._drop_broken(error)
+                continue
+            if stored is not None:
+                return stored
+        raise unavailable(sqlite3.OperationalError("the file is replaced again and again"))
+
+    def _drop_broken(self, error: sqlite3.Error) -> None:
+        """Set the file aside at which writing failed; any other trouble is told to the sender."""
+        month, inode = self._at
+        self._files.drop_writer(month)
+        if not is_damage(error):
+            raise unavailable(error) from error
+        self._files.set_aside(month, inode, error)
+
+    def _insert_new(self, month: str, events: dict[str, Event]) -> int | None:
+        """How many were new; None when files came or went meanwhile and nothing is certain."""
+        others = self._other_months(month, events)
+        near = {_neighbour(month, -1), _neighbour(month, 1)} if _near_edge(month, events) else set()
+        locked = near.intersection(others)
+        with ExitStack() as stack:
+            # Always from old to new, so that two writers cannot wait for each other.
+            writers = {
+                one: stack.enter_context(self._transaction(one)) for one in sorted({month, *locked})
+            }
+            if self._other_months(month, events) != others:
+                return None  # a month began while we waited for our turn
+            new = dict(events)
+            for other in others:
+                candidates = [key for key, event in new.items() if _may_be_in(other, event, month)]
+                for key in self._known(other, candidates, writers.get(other)):
+                    del new[key]
+            self._at = (month, writers[month][1])
+            db = writers[month][0]
+            for key in events_month.known(db, new):
+                del new[key]
+            if new:
+                events_month.insert(db, list(new.values()))
+        # Committed. Had another process put the file aside before, its name is gone from it.
+        return len(new) if self._files.inode(month) == writers[month][1] else None
+
+    @contextmanager
+    def _transaction(self, month: str) -> Iterator[tuple[sqlite3.Connection, int]]:
+        self._at = (month, 0)
+        db, inode = self._files.writer(month)
+        self._at = (month, inode)
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db, inode
+            self._at = (month, inode)
+            db.execute("COMMIT")
+        finally:
+            if db.in_transaction:
+                with suppress(sqlite3.Error):
+                    db.execute("ROLLBACK")
+
+    def _other_months(self, month: str, events: dict[str, Event]) -> list[str]:
+        """Where copies may be: months since the oldest event happened, and both neighbours."""
+        oldest = month_of(min(event.at for event in events.values()))
+        since = min(oldest, _neighbour(month, -1))
+        return [one for one in self._files.months() if one >= since and one != month]
+
+    def _known(
+        self, month: str, ids: list[str], writer: tuple[sqlite3.Connection, int] | None
+    ) -> set[str]:
+        if not ids:
+            return set()
+        if writer is not None:
+            self._at = (month, writer[1])
+            return events_month.known(writer[0], ids)
+        found: set[str] = set()
+        with self._files.reading(month, _deadline()) as reader:
+            if reader is not None:
+                found = events_month.known(reader.db, ids)
+        return found
+
+    # --- asking ----------------------------------------------------------------------------
+
+    def search(self, query: EventQuery) -> Page:
+        """One page of events, newest first; events of one millisecond in a stable order."""
+        size = max(1, min(query.size, limits.PAGE_ROWS_MAX))
+        tree, stretch = _understood(query)
+        after = _read_cursor(query.after)
+        until = _deadline()
+        rows: list[events_search.Row] = []
+        for month, span in self._spans(stretch, until):
+            if len(rows) > size and rows[size][0] > span.high:
+                break  # the page is full of newer ones, and the next months are older still
+            with self._files.reading(month, until) as reader:
+                if reader is not None:
+                    within = _before(stretch, after, month)
+                    rows.extend(events_search.newest(reader, tree, within, size + 1))
+            rows.sort(key=lambda row: (row[0], row[1]), reverse=True)
+            del rows[size + 1 :]
+        events = tuple(events_month.event_of(row[2], row[3]) for row in rows[:size])
+        last = rows[size - 1] if len(rows) > size else None
+        return Page(events, f"{last[0]}.{last[1]}" if last else "")
+
+    def count(self, query: EventQuery, *, up_to: int | None = None) -> int:
+        """How many events match, counting no further than `up_to`."""
+        tree, stretch = _understood(query)
+        until = _deadline()
+        total = 0
+        for month, _ in self._spans(stretch, until):
+            left = -1 if up_to is None else up_to - total
+            if left == 0:
+                break
+            with self._files.reading(month, until) as reader:
+                if reader is not None:
+                    total += events_search.count(reader, tree, stretch, left)
+        return total
+
+    def histogram(
+        self, query: EventQuery, buckets: int = limits.HISTOGRAM_BUCKETS
+    ) -> tuple[Bucket, ...]:
+        """Events over time in equal steps from start to end (or from oldest to newest)."""
+        tree, stretch = _understood(query)
+        until = _deadline()
+        spans = self._spans(stretch, until)
+        if not spans:
+            return ()
+        low = stretch.low if stretch.low > _FIRST else min(span.low for _, span in spans)
+        high = stretch.high if stretch.high < _LAST else max(span.high for _, span in spans) + 1
+        begin, end = low >> SLOT_BITS, -(-high >> SLOT_BITS)
+        step = max(1, -(-(end - begin) // buckets))
+        counts: Counter[int] = Counter()
+        for month, _ in spans:
+            with self._files.reading(month, until) as reader:
+                if reader is not None:
+                    counts.update(
+                        events_search.steps(reader, tree, stretch, begin=begin, step=step)
+                    )
+        used = -(-(end - begin) // step)
+        return tuple(Bucket(moment(begin + n * step), counts[n]) for n in range(used))
+
+    def top_values(self, query: EventQuery, field: str, size: int = 10) -> tuple[TopValue, ...]:
+        """The most frequent values of a field among the events that match.
+
+        Over several months a value that is rare in each of them may be missed.
+        """
+        tree, stretch = _understood(query)
+        until = _deadline()
+        totals: Counter[str] = Counter()
+        for name in named(field):
+            if name in TIMES or name in TEXTS:
+                raise Invalid("El campo {name} no se puede agrupar por valores.", name=field)
+            for month, _ in self._spans(stretch, until):
+                with self._files.reading(month, until) as reader:
+                    if reader is not None:
+                        totals.update(events_search.top_values(reader, tree, stretch, name))
+        ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+        return tuple(TopValue(value, count) for value, count in ordered[:size])
+
+    def get(self, event_id: str) -> Event | None:
+        """One event by id."""
+        return self.get_many([event_id]).get(event_id)
+
+    def get_many(self, event_ids: Iterable[str]) -> dict[str, Event]:
+        """Those of the events that exist, by id."""
+        missing = {one for one in event_ids if _ID.fullmatch(one)}
+        found: dict[str, Event] = {}
+        until = _deadline()
+        for month in reversed(self._files.months()):
+            if not missing:
+                break
+            with self._files.reading(month, until) as reader:
+                if reader is not None:
+                    found.update(events_search.by_ids(reader, missing))
+            missing -= found.keys()
+        return found
+
+    # --- keeping ---------------------------------------------------------------------------
+
+    def stats(self) -> StoreStats:
+        """How much is stored, and what had to be set aside."""
+        until = _deadline()
+        spans = self._spans(Stretch(_FIRST, _LAST), until)
+        months = self._files.months()
+        return StoreStats(
+            events=sum(self._tally(month, until) for month in months),
+            size_bytes=sum(self._files.size_bytes(month) for month in months),
+            oldest=min((moment(span.low >> SLOT_BITS) for _, span in spans), default=None),
+            newest=max((moment(span.high >> SLOT_BITS) for _, span in spans), default=None),
+            set_aside=self._files.set_aside_names(),
+        )
+
+    def prune(self, before: datetime) -> int:
+        """Delete the months that ended before; how many events went."""
+        gone = 0
+        with self._write_lock:
+            for month in self._files.months():
+                if month < month_of(before):
+                    gone += self._tally(month, _deadline())
+                    self._files.remove(month)
+        return gone
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._write_lock:
+            self._files.close()
+
+    def _tally(self, month: str, until: float) -> int:
+        count = 0
+        with self._files.reading(month, until) as reader:
+            if reader is not None:
+                count = events_search.tally(reader)
+        return count
+
+    def _spans(self, stretch: Stretch, until: float) -> list[tuple[str, Stretch]]:
+        """The months with events in the stretch and their bounds, the newest first."""
+        spans = []
+        for month in self._files.months():
+            with self._files.reading(month, until) as reader:
+                span = None if reader is None else events_search.span(reader)
+                if span is not None and span.low < stretch.high and span.high >= stretch.low:
+                    spans.append((month, span))
+        return sorted(spans, key=lambda one: one[1].high, reverse=True)
+
+
+def _understood(query: EventQuery) -> tuple[Node, Stretch]:
+    """What is asked, with the tenant guard inside, and where it can be."""
+    tree = guarded(parse(query.text), query.entity_ids)
+    return tree, stretch_of(query, tree)
+
+
+def _deadline() -> float:
+    return time.monotonic() + limits.QUERY_SECONDS_MAX
+
+
+def _near_edge(month: str, events: dict[str, Event]) -> bool:
+    """Whether another process may be writing the same records into the neighbour just now."""
+    begin, end = first_moment(month), first_moment(_neighbour(month, 1))
+    received = [event.received_at for event in events.values()]
+    return min(received) < begin + _EDGE or max(received) >= end - _EDGE
+
+
+def _neighbour(month: str, step: int) -> str:
+    """The month after (1) or before (-1)."""
+    begin = first_moment(month)
+    return month_of(begin + timedelta(days=32) if step > 0 else begin - timedelta(days=1))
+
+
+def _may_be_in(other: str, event: Event, month: str) -> bool:
+    """A first copy came after the event happened, or, if its clock was wrong, recently."""
+    return other >= _neighbour(month, -1) or other >= month_of(event.at)
+
+
+def _read_cursor(after: str) -> tuple[int, str] | None:
+    if not after:
+        return None
+    position, _, month = after.partition(".")
+    try:
+        return max(_FIRST, min(int(position[:20]), _LAST)), month_of(first_moment(month))
+    except ValueError as error:
+        raise Invalid("La página pedida no existe; vuelva a la primera.", field="after") from error
+
+
+def _before(stretch: Stretch, after: tuple[int, str] | None, month: str) -> Stretch:
+    """What of a month comes after the cursor; of one position the later month comes first."""
+    if after is None:
+        return stretch
+    limit = after[0] if month >= after[1] else min(after[0] + 1, _LAST)
+    return Stretch(stretch.low, min(stretch.high, limit))

@@ -1,0 +1,272 @@
+"""The search over raw events as its page needs it: the URL read, conditions to add, lines."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from starlette.datastructures import QueryParams
+
+from cgii.base import limits
+from cgii.base.clock import LA_PAZ, MONTHS, local
+from cgii.model.event import Event
+from cgii.model.people import ENTITY_ROLES, User
+from cgii.store.event_shapes import Bucket, EventQuery
+from cgii.store.query_fields import TIMES
+from cgii.web.language import gettext
+
+PLACE = "/busqueda"
+OWN_RANGE = "propio"
+# Code in the URL → how far back; None is all that is stored.
+RANGES: Mapping[str, timedelta | None] = {
+    "15m": timedelta(minutes=15),
+    "1h": timedelta(hours=1),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+    "todo": None,
+}
+DEFAULT_RANGE, WIDE_RANGE = "24h", "30d"
+# As many steps as make each of them a round length of time.
+STEPS = {"15m": 60, "1h": 60, "24h": 48, "7d": 56, "30d": 60}
+TOP_FIELDS = ("source", "event.action", "source.ip", "user.name", "host.name")
+EVENT_ID = re.compile(r'_id:"?([0-9a-f]{32})"?')
+PLAIN_NAME = re.compile(r"[^\w.@-]")
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """What the URL asks for."""
+
+    text: str
+    range: str  # a code of RANGES, or OWN_RANGE
+    start: datetime | None
+    end: datetime | None
+    after: str = ""
+
+    def url(self, path: str = PLACE, **changes: object) -> str:
+        """This search at an address, some of it changed; the page of results is not kept."""
+        return f"{path}?{urlencode(self.params | {k: str(v) for k, v in changes.items()})}"
+
+    @property
+    def params(self) -> dict[str, str]:
+        """Its part of the query string."""
+        params = {"q": self.text, "rango": self.range}
+        if self.range == OWN_RANGE:
+            given = (("desde", self.start), ("hasta", self.end))
+            params |= {name: moment_text(moment) for name, moment in given if moment}
+        return params
+
+    def including(self, field: str, value: str) -> str:
+        """The address of the same search with one more condition."""
+        return self.url(q=joined(self.text, condition(field, value)))
+
+    def excluding(self, field: str, value: str) -> str:
+        """The address of the same search without what has this value."""
+        return self.url(q=joined(self.text, f"NOT {condition(field, value)}"))
+
+    def query(self, user: User, size: int = limits.PAGE_ROWS) -> EventQuery:
+        """As the store is asked, with the guard of the person's entity."""
+        own = frozenset({user.entity_id}) if user.entity_id else frozenset[int]()
+        guard = own if user.role in ENTITY_ROLES else None
+        return EventQuery(self.text, self.start, self.end, guard, size, self.after)
+
+
+def read_hunt(given: QueryParams, *, now: datetime) -> Hunt:
+    """What the URL asks for; a time that cannot be read is left out."""
+    text = given.get("q", "").replace("\0", "").strip()
+    after = given.get("despues", "")[: limits.NAME_CHARS_MAX]
+    start, end = read_moment(given.get("desde", "")), read_moment(given.get("hasta", ""))
+    code = given.get("rango", "")
+    if start or end:
+        return Hunt(text, OWN_RANGE, start, end, after)
+    if code not in RANGES:  # a link from elsewhere that names what it looks for looks further back
+        code = WIDE_RANGE if text else DEFAULT_RANGE
+    back = RANGES[code]
+    if back is None:
+        return Hunt(text, code, None, None, after)
+    return Hunt(text, code, now - back, now, after)
+
+
+def read_moment(text: str) -> datetime | None:
+    """A moment as a browser's field or a chart's link writes it, in La Paz."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if not 1970 <= moment.year < 2200:
+        return None
+    return (moment.replace(tzinfo=LA_PAZ) if moment.tzinfo is None else moment).astimezone(UTC)
+
+
+def moment_text(moment: datetime) -> str:
+    """The same moment as `read_moment` reads it, to the millisecond."""
+    return local(moment).replace(tzinfo=None).isoformat(timespec="milliseconds")
+
+
+def range_choices() -> list[tuple[str, str]]:
+    """Ranges of time: code and words."""
+    return [
+        ("15m", gettext("Últimos 15 minutos")),
+        ("1h", gettext("Última hora")),
+        ("24h", gettext("Últimas 24 horas")),
+        ("7d", gettext("Últimos 7 días")),
+        ("30d", gettext("Últimos 30 días")),
+        ("todo", gettext("Todo lo guardado")),
+    ]
+
+
+def condition(field: str, value: str) -> str:
+    """A field and its value as the search language writes them."""
+    name = PLAIN_NAME.sub(lambda found: "\\" + found[0], field)
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name}:"{quoted}"'
+
+
+def joined(text: str, more: str) -> str:
+    """A search with one more condition."""
+    if not text:
+        return more
+    return f"({text}) AND {more}" if re.search(r"\bOR\b", text) else f"{text} AND {more}"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One value of an event: its field, as text, and whether a search may ask for it."""
+
+    field: str
+    value: str
+    can_pivot: bool
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that an event says, in the groups in which it is shown."""
+
+    own: tuple[Fact, ...]
+    ecs: tuple[Fact, ...]
+    fields: tuple[Fact, ...]
+
+
+def facts_of(event: Event) -> Facts:
+    """Every field of an event, each value on its own."""
+    own = {
+        "source": event.source,
+        "logsource.product": event.logsource.product,
+        "logsource.category": event.logsource.category,
+        "logsource.service": event.logsource.service,
+        "entity_id": event.entity_id,
+        "sensor_id": event.sensor_id,
+    }
+    given = {name: value for name, value in own.items() if value not in ("", None)}
+    return Facts(_facts(given), _facts(event.ecs), _facts(event.fields))
+
+
+def _facts(tree: Mapping[str, Any]) -> tuple[Fact, ...]:
+    found = []
+    for name, value in _flat(tree, ""):
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+        may = bool(text) and len(text) <= limits.PIVOT_CHARS_MAX and name not in TIMES
+        found.append(Fact(name, text, may and not isinstance(value, dict | list)))
+    return tuple(sorted(found, key=lambda one: one.field.casefold()))
+
+
+def _flat(value: object, name: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple) and value:
+        for inner in value:
+            yield from _flat(inner, name)
+    elif value is not None and value != []:
+        yield name, value
+
+
+@dataclass(frozen=True)
+class Line:
+    """An event as a row of the table."""
+
+    event: Event
+    day: str
+    clock: str
+    host: str
+    user: str
+    source_ip: str
+    destination_ip: str
+    message: str
+
+
+def line_of(event: Event) -> Line:
+    """The columns of an event."""
+    at = local(event.at)
+    return Line(
+        event,
+        day=f"{at.day} {MONTHS[at.month - 1]}",
+        clock=f"{at:%H:%M:%S}" + (f".{at.microsecond // 1000:03d}" if at.microsecond else ""),
+        host=_first(event.ecs.get("host.name")),
+        user=_first(event.ecs.get("user.name")),
+        source_ip=_first(event.ecs.get("source.ip")),
+        destination_ip=_first(event.ecs.get("destination.ip")),
+        message=_first(event.ecs.get("message")) or event.original,
+    )
+
+
+def _first(value: object) -> str:
+    if isinstance(value, list):
+        value = value[0] if value else ""
+    return "" if value is None else str(value)
+
+
+def histogram_spec(hunt: Hunt, buckets: tuple[Bucket, ...]) -> dict[str, Any]:
+    """Events over time as static/js/charts.js draws them; a bar narrows the time to itself."""
+    if not any(bucket.count for bucket in buckets):
+        return {"categories": []}
+    step = buckets[1].start - buckets[0].start if len(buckets) > 1 else timedelta(minutes=1)
+    whole = step * len(buckets)
+    starts = [bucket.start for bucket in buckets]
+    ends = [*starts[1:], starts[-1] + step]
+    here = replace(hunt, range=OWN_RANGE)
+    return {
+        "kind": "column",
+        "unit": "count",
+        "categories": [_axis_text(start, step, whole) for start in starts],
+        "series": [
+            {
+                "name": gettext("Eventos"),
+                "color": "--chart-main",
+                "values": [bucket.count for bucket in buckets],
+                "urls": [
+                    replace(here, start=start, end=end).url() if bucket.count else ""
+                    for bucket, start, end in zip(buckets, starts, ends, strict=True)
+                ],
+            }
+        ],
+    }
+
+
+def _axis_text(moment: datetime, step: timedelta, whole: timedelta) -> str:
+    at = local(moment)
+    if step >= timedelta(days=1):
+        return f"{at.day} {MONTHS[at.month - 1]}"
+    clock = f"{at:%H:%M:%S}" if step < timedelta(minutes=1) else f"{at:%H:%M}"
+    return clock if whole <= timedelta(days=1) else f"{at.day} {MONTHS[at.month - 1]} {clock}"
+
+
+def event_json(event: Event) -> dict[str, object]:
+    """An event as programs read it."""
+    return {
+        "id": event.id,
+        "@timestamp": event.at,
+        "event.ingested": event.received_at,
+        "source": event.source,
+        "entity_id": event.entity_id,
+        "sensor_id": event.sensor_id,
+        "logsource": event.logsource,
+        "ecs": event.ecs,
+        "fields": event.fields,
+        "notes": event.notes,
+        "event.original": event.original,
+    }

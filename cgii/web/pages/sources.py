@@ -1,0 +1,247 @@
+"""Sources and sensors: what is understood, who sends, how much, and what was refused and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter, Request
+from sqlalchemy import or_
+from sqlalchemy.orm import Session, joinedload
+from starlette.responses import Response
+
+from cgii.base import limits
+from cgii.base.errors import NotFound, Unavailable
+from cgii.centre import Centre
+from cgii.collect.definition import Definition
+from cgii.collect.trial import examples_path
+from cgii.model.entities import Entity
+from cgii.model.people import User
+from cgii.model.records import Sensor, SourceVolume
+from cgii.web.access import require
+from cgii.web.answers import redo, render
+from cgii.web.deps import CurrentSession, CurrentUser, SentForm, TheCentre
+from cgii.web.exports import export
+from cgii.web.forms import blank, read
+from cgii.web.hunting import Hunt, facts_of
+from cgii.web.language import gettext
+from cgii.web.pasted import PasteForm, try_record
+from cgii.web.tables import Column, Listing, flag, show
+from cgii.web.visible import find, visible
+from cgii.web.volumes import (
+    Volume,
+    lag_of,
+    refusals_of,
+    volume_spec,
+    volumes_by_sensor,
+    volumes_by_source,
+)
+
+router = APIRouter(include_in_schema=False)
+SILENCE = timedelta(hours=limits.SILENCE_HOURS)
+EVERYTHING = Hunt("", "todo", None, None)
+
+
+@dataclass(frozen=True)
+class SourceLine:
+    """A source as a row; without a definition nobody reads what it sends."""
+
+    name: str
+    definition: Definition | None
+    volume: Volume
+    is_silent: bool
+
+
+@router.get("/fuentes", dependencies=[require("rules.see")])
+def source_list(
+    request: Request, session: CurrentSession, user: CurrentUser, centre: TheCentre
+) -> Response:
+    """Every kind of log that is understood, or that arrives without being so."""
+    now = centre.clock()
+    volumes = volumes_by_source(session, user, now=now)
+    known = centre.definitions.by_name
+    lines = [
+        _source_line(name, known.get(name), volumes.get(name, Volume()), now)
+        for name in sorted({*known, *volumes})
+    ]
+    lines.sort(key=lambda line: (-line.volume.events - line.volume.rejects, line.name))
+    return render(
+        request, "sources/sources.html", lines=lines, rejected=centre.definitions.rejected
+    )
+
+
+def _source_line(
+    name: str, definition: Definition | None, volume: Volume, now: datetime
+) -> SourceLine:
+    is_silent = volume.last_hour is not None and volume.last_hour < now - SILENCE
+    return SourceLine(name, definition, volume, is_silent)
+
+
+@router.get("/fuentes/{name}", dependencies=[require("rules.see")])
+def show_source(
+    request: Request, session: CurrentSession, user: CurrentUser, centre: TheCentre, name: str
+) -> Response:
+    """One source: its volume, what it refused, its definition, and a trial."""
+    around = _around(session, user, centre, name)
+    return render(request, "sources/source.html", form=blank(record=""), outcome=None, **around)
+
+
+@router.post("/fuentes/{name}/probar", dependencies=[require("rules.try")])
+def try_source(
+    request: Request,
+    session: CurrentSession,
+    user: CurrentUser,
+    centre: TheCentre,
+    sent: SentForm,
+    name: str,
+) -> Response:
+    """The event that a pasted record becomes, or why it is refused. Nothing is stored."""
+    around = _around(session, user, centre, name)
+    form = read(sent, PasteForm)
+    with redo(request, "sources/source.html", form=form, outcome=None, **around):
+        pasted = PasteForm(form.data().record, name)
+    outcome = try_record(pasted, centre.definitions, now=centre.clock())
+    facts = facts_of(outcome.event) if outcome.event else None
+    return render(
+        request,
+        "sources/source.html",
+        form=form,
+        outcome=outcome,
+        facts=facts,
+        hunt=EVERYTHING,
+        **around,
+    )
+
+
+def _around(session: Session, user: User, centre: Centre, name: str) -> dict[str, Any]:
+    now = centre.clock()
+    volumes = volumes_by_source(session, user, now=now)
+    definition = centre.definitions.by_name.get(name)
+    refusals = refusals_of(session, user, name)
+    if definition is None and name not in volumes and not refusals:
+        raise NotFound("No existe esa fuente.")
+    return {
+        "line": _source_line(name, definition, volumes.get(name, Volume()), now),
+        "spec": volume_spec(session, user, SourceVolume.source == name, now=now),
+        "refusals": refusals,
+        "text": definition.path.read_text(encoding="utf-8") if definition else "",
+        "examples": _example_count(definition),
+    }
+
+
+def _example_count(definition: Definition | None) -> int:
+    path = examples_path(definition) if definition else None
+    if path is None or not path.is_file():
+        return 0
+    return sum(1 for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+
+
+def sensors(now: datetime, volumes: Mapping[int, Volume]) -> Listing:
+    """The list of sensors; `volumes` by sensor for its file."""
+    silent = or_(Sensor.heard_at.is_(None), Sensor.heard_at < now - SILENCE)
+    return Listing(
+        columns=(
+            Column("name", "Sensor", sort=Sensor.name, value=lambda row: row.name),
+            Column("entity", "Entidad", sort=Entity.acronym,
+                   value=lambda row: row.entity.name if row.entity else "CGII"),
+            Column("state", "Estado", value=lambda row: gettext(_state(row, now))),
+            Column("heard", "Última vez", sort=Sensor.heard_at, value=lambda row: row.heard_at),
+            Column("events", "Eventos, 24 h", is_number=True,
+                   value=lambda row: volumes.get(row.id, Volume()).events),
+            Column("rejects", "Rechazos, 24 h", is_number=True,
+                   value=lambda row: volumes.get(row.id, Volume()).rejects),
+            Column("lag", "Demora", is_number=True),
+            Column("all", "Eventos en total", sort=Sensor.event_count, is_number=True,
+                   is_extra=True, value=lambda row: row.event_count),
+            Column("version", "Versión", is_extra=True, value=lambda row: row.program_version),
+        ),
+        filters=(
+            flag("callado", "Señal", silent, words=("En silencio", "Se lo oye")),
+            flag("activo", "Permiso", Sensor.revoked_at.is_(None), words=("En uso", "Revocado")),
+        ),
+        default_sort="heard",
+        search=lambda words: or_(
+            Sensor.name.icontains(words, autoescape=True),
+            Entity.name.icontains(words, autoescape=True),
+            Entity.acronym.icontains(words, autoescape=True),
+        ),
+        search_label="Nombre o entidad",
+    )  # fmt: skip
+
+
+def _state(sensor: Sensor, now: datetime) -> str:
+    if sensor.revoked_at is not None:
+        return "Revocado"
+    if sensor.heard_at is None:
+        return "Nunca se lo oyó"
+    return "En silencio" if sensor.heard_at < now - SILENCE else "Se lo oye"
+
+
+@router.get("/sensores", dependencies=[require("sensors.see")])
+def sensor_list(
+    request: Request, session: CurrentSession, user: CurrentUser, centre: TheCentre
+) -> Response:
+    """Who sends, when they were last heard, and how much came of it in a day."""
+    now = centre.clock()
+    everyone = session.scalars(visible(user, Sensor)).all()
+    volumes = volumes_by_sensor(session, user, everyone, now=now)
+    listing = sensors(now, volumes)
+    query = visible(user, Sensor).outerjoin(Sensor.entity).options(joinedload(Sensor.entity))
+    file = export(session, listing, query, request, name="sensores")
+    if file is not None:
+        return file
+    shown = show(session, listing, query, request)
+    return render(
+        request,
+        "sources/sensors.html",
+        list=shown,
+        volumes=volumes,
+        lags={row.id: _lag(centre, row) for row in shown.rows},
+        states={row.id: _state(row, now) for row in shown.rows},
+        nothing=Volume(),
+        silent=sum(_state(row, now) in ("En silencio", "Nunca se lo oyó") for row in everyone),
+    )
+
+
+@router.get("/sensores/{sensor_id}", dependencies=[require("sensors.see")])
+def show_sensor(
+    request: Request, session: CurrentSession, user: CurrentUser, centre: TheCentre, sensor_id: int
+) -> Response:
+    """One sensor."""
+    around = _around_sensor(session, user, centre, sensor_id)
+    return render(request, "sources/sensor.html", **around)
+
+
+@router.get("/sensores/{sensor_id}/panel", dependencies=[require("sensors.see")])
+def sensor_panel(
+    request: Request, session: CurrentSession, user: CurrentUser, centre: TheCentre, sensor_id: int
+) -> Response:
+    """The sensor in the drawer."""
+    around = _around_sensor(session, user, centre, sensor_id)
+    return render(request, "sources/sensor_panel.html", **around)
+
+
+def _around_sensor(session: Session, user: User, centre: Centre, sensor_id: int) -> dict[str, Any]:
+    now = centre.clock()
+    sensor = find(session, user, Sensor, id=sensor_id)
+    key = f"sensor:{sensor.id}"
+    since = now - timedelta(days=limits.SILENCE_LOOKBACK_DAYS)
+    own = visible(user, SourceVolume).where(
+        SourceVolume.sensor_key == key, SourceVolume.hour >= since
+    )
+    names = own.with_only_columns(SourceVolume.source).distinct().order_by(SourceVolume.source)
+    return {
+        "sensor": sensor,
+        "volume": volumes_by_sensor(session, user, [sensor], now=now).get(sensor.id, Volume()),
+        "spec": volume_spec(session, user, SourceVolume.sensor_key == key, now=now),
+        "state": _state(sensor, now),
+        "lag": _lag(centre, sensor),
+        "sources": session.scalars(names).all(),
+    }
+
+
+def _lag(centre: Centre, sensor: Sensor) -> timedelta | None:
+    try:
+        return lag_of(centre.events, sensor)
+    except Unavailable:
+        return None  # the store is busy: the list is worth more without it than not at all

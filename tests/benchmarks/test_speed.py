@@ -1,0 +1,58 @@
+"""`make bench`: each prints a table and keeps it in artifacts/; ratios are of the same run."""
+
+import pytest
+
+from tests.benchmarks import (
+    bench_correlation,
+    bench_events,
+    bench_indicators,
+    bench_pages,
+    bench_pipeline,
+    bench_rules,
+)
+from tests.benchmarks.figures import show
+
+pytestmark = pytest.mark.benchmark
+with_public_data = pytest.mark.skipif(
+    not bench_rules.RULES.exists(),
+    reason="the public rules and events are not beside this clone (shared/data)",
+)
+
+
+def test_raw_line_to_committed_alert() -> None:
+    show("Pipeline: from a raw line to a committed alert, embedded", bench_pipeline.bench())
+
+
+def test_detection() -> None:
+    show("Detection: rules against events in memory", bench_pipeline.bench_detection())
+
+
+def test_indicators() -> None:
+    show("Indicators: a million values", bench_indicators.bench())
+
+
+def test_events() -> None:
+    show("Events: storing and searching, embedded", bench_events.bench())
+
+
+def test_pages() -> None:
+    show("Pages: 20,000 incidents and 50,000 alert groups, signed in", bench_pages.bench())
+
+
+def test_correlation() -> None:
+    show("Correlation: 1,000 rules over 100,000 live keys", bench_correlation.bench())
+
+
+@with_public_data
+def test_public_rules() -> None:
+    show("Rules: all public Windows rules, raw lines to grouped alerts", bench_rules.bench())
+
+
+@with_public_data
+def test_number_of_rules() -> None:
+    show("Rule counts: events per second by the number of rules", bench_rules.bench_sizes())
+
+
+@with_public_data
+def test_loading_rules() -> None:
+    show("Rule loading: seconds of the processor", bench_rules.bench_loading())

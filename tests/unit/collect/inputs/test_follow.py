@@ -1,0 +1,162 @@
+"""A followed file gives every line once, through rotation, truncation and restarts."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cgii.collect.inputs.follow import FollowedFile, Line, Position
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "auth.log"
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def read_all(file: FollowedFile) -> list[Line]:
+    """Poll until two polls in a row have nothing: a rotation takes one without lines."""
+    found: list[Line] = []
+    idle = 0
+    while idle < 3:
+        lines = file.poll()
+        found += lines
+        idle = 0 if lines else idle + 1
+    return found
+
+
+def texts(lines: list[Line]) -> list[bytes]:
+    return [line.data for line in lines]
+
+
+def identities(lines: list[Line]) -> list[tuple[str, int]]:
+    return [(line.after.epoch, line.seq) for line in lines]
+
+
+def test_lines_are_numbered_from_zero_without_gaps(path: Path) -> None:
+    append(path, "one\n\ntwo\r\nthree\n")
+    lines = read_all(FollowedFile(path))
+    assert texts(lines) == [b"one", b"two", b"three"]
+    assert [line.seq for line in lines] == [0, 1, 2]
+    assert lines[-1].after.offset == path.stat().st_size
+
+
+def test_a_file_that_does_not_exist_is_waited_for(path: Path) -> None:
+    file = FollowedFile(path)
+    assert file.poll() == []
+    append(path, "one\n")
+    assert texts(read_all(file)) == [b"one"]
+
+
+def test_half_a_line_is_waited_for(path: Path) -> None:
+    append(path, "one\ntw")
+    file = FollowedFile(path)
+    assert texts(read_all(file)) == [b"one"]
+    append(path, "o\n")
+    assert texts(read_all(file)) == [b"two"]
+
+
+def test_a_restart_goes_on_after_the_last_delivered_line(path: Path) -> None:
+    append(path, "one\ntwo\nthree\n")
+    lines = read_all(FollowedFile(path))
+    again = read_all(FollowedFile(path, lines[0].after))
+    assert texts(again) == [b"two", b"three"]
+    assert identities(again) == identities(lines[1:])
+
+
+def test_a_start_without_a_position_gives_the_same_identities(path: Path) -> None:
+    append(path, "one\ntwo\n")
+    assert identities(read_all(FollowedFile(path))) == identities(read_all(FollowedFile(path)))
+
+
+def test_a_renamed_file_is_read_to_its_end_before_the_new_one(path: Path) -> None:
+    append(path, "one\n")
+    file = FollowedFile(path)
+    lines = read_all(file)
+    path.rename(path.with_name("auth.log.1"))
+    append(path.with_name("auth.log.1"), "late\nno end")
+    lines += read_all(file)
+    append(path, "new\n")
+    lines += read_all(file)
+    assert texts(lines) == [b"one", b"late", b"no end", b"new"]
+    assert len(set(identities(lines))) == 4
+
+
+def test_a_file_renamed_while_nobody_looked_is_finished_first(path: Path) -> None:
+    append(path, "one\ntwo\n")
+    first = read_all(FollowedFile(path))[0]
+    path.rename(path.with_name("auth.log.1"))
+    append(path, "new\n")
+    file = FollowedFile(path, first.after)
+    assert texts(read_all(file)) == [b"two", b"new"]
+    append(path, "more\n")
+    assert texts(read_all(file)) == [b"more"]
+
+
+def test_a_renamed_file_that_was_finished_is_not_read_again(path: Path) -> None:
+    append(path, "one\n")
+    last = read_all(FollowedFile(path))[-1]
+    path.rename(path.with_name("auth.log.1"))
+    append(path, "new\n")
+    assert texts(read_all(FollowedFile(path, last.after))) == [b"new"]
+
+
+def test_a_truncated_file_is_read_from_its_start_under_a_new_name(path: Path) -> None:
+    append(path, "one\ntwo\n")
+    file = FollowedFile(path)
+    lines = read_all(file)
+    os.truncate(path, 0)
+    assert read_all(file) == []
+    append(path, "one\n")  # the very same line is another record
+    lines += read_all(file)
+    assert texts(lines) == [b"one", b"two", b"one"]
+    assert len(set(identities(lines))) == 3
+
+
+def test_a_file_written_anew_and_longer_is_noticed(path: Path) -> None:
+    append(path, "Mar  1 one\n")
+    file = FollowedFile(path)
+    read_all(file)
+    path.write_text("Mar  2 one\nMar  2 two\nMar  2 three\n")
+    assert texts(read_all(file)) == [b"Mar  2 one", b"Mar  2 two", b"Mar  2 three"]
+
+
+def test_a_file_truncated_while_nobody_looked_starts_again(path: Path) -> None:
+    append(path, "one\ntwo\n")
+    last = read_all(FollowedFile(path))[-1]
+    path.write_text("one\n")
+    lines = read_all(FollowedFile(path, last.after))
+    assert texts(lines) == [b"one"]
+    assert lines[0].after.epoch != last.after.epoch
+
+
+def test_the_same_beginning_again_and_again_never_gives_an_old_name(path: Path) -> None:
+    file = FollowedFile(path)
+    seen: list[tuple[str, int]] = []
+    for text in ("a\n", "b\n", "a\n", "a\n", "b\n"):
+        path.write_text(text)
+        seen += identities(read_all(file))
+        os.truncate(path, 0)
+        file.poll()
+    assert len(set(seen)) == 5
+
+
+def test_a_position_that_is_not_ours_is_no_obstacle(path: Path) -> None:
+    append(path, "one\n")
+    assert texts(read_all(FollowedFile(path, Position("x", "nonsense", 7, 7)))) == [b"one"]
+
+
+def test_a_line_over_the_limit_comes_cut_and_the_next_one_whole(path: Path) -> None:
+    append(path, "x" * 3_000_000 + "\nnext\n")
+    lines = read_all(FollowedFile(path))
+    assert len(lines[0].data) == 256 * 1024 + 1
+    assert lines[1].data == b"next"
+    assert lines[1].after.offset == path.stat().st_size
+
+
+def test_a_folder_is_no_file_to_follow(tmp_path: Path) -> None:
+    assert FollowedFile(tmp_path).poll() == []

@@ -1,0 +1,155 @@
+"""What is special about events in SQLite: files, damage, readers beside writers, time limits."""
+
+import sqlite3
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cgii.base import limits
+from cgii.base.errors import Invalid, Unavailable
+from cgii.store import events_month
+from cgii.store.events import EventQuery, open_events
+from cgii.store.events_month import SLOT_BITS, path_of
+from cgii.store.query_times import milliseconds
+from tests.event_oracle import NOON, make_event
+
+
+def test_only_sqlite_is_known_so_far(tmp_path: Path) -> None:
+    with pytest.raises(Invalid) as refusal:
+        open_events("mongodb://user:word@host", tmp_path)
+    assert "word" not in str(refusal.value)
+
+
+def test_each_month_of_receipt_has_its_file(tmp_path: Path) -> None:
+    store = open_events("", tmp_path)
+    store.write([make_event(1), make_event(2, received_at=NOON + timedelta(days=20))])
+    assert events_month.months(tmp_path) == ["2026-11", "2026-12"]
+    assert store.count(EventQuery()) == 2
+
+
+@pytest.mark.parametrize(
+    "damage", [b"this is no database" * 500, b"SQLite format 3\0" + b"\xff" * 9000]
+)
+def test_a_damaged_month_is_set_aside_and_told(tmp_path: Path, damage: bytes) -> None:
+    store = open_events("", tmp_path)
+    store.write([make_event(1), make_event(2, at=NOON - timedelta(days=40))])
+    store.close()
+    path_of(tmp_path, "2026-11").write_bytes(damage)
+    store = open_events("", tmp_path)
+    assert [event.id for event in store.search(EventQuery()).events] == [make_event(2).id]
+    assert len(store.stats().set_aside) == 1
+    assert store.write([make_event(1)]) == 1
+    assert store.count(EventQuery()) == 2
+
+
+def test_a_month_damaged_inside_is_set_aside_while_writing(tmp_path: Path) -> None:
+    store = open_events("", tmp_path)
+    store.write([make_event(seq) for seq in range(500)])
+    store.close()
+    path = path_of(tmp_path, "2026-11")
+    content = bytearray(path.read_bytes())
+    content[8192:] = b"\xa5" * (len(content) - 8192)  # the first page stays whole
+    path.write_bytes(content)
+    store = open_events("", tmp_path)
+    assert store.write([make_event(1)]) == 1
+    assert store.stats().set_aside
+    assert store.get(make_event(1).id) is not None
+
+
+def test_a_file_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
+    db = sqlite3.connect(path_of(tmp_path, "2026-11"))
+    db.execute("CREATE TABLE event (something)")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    store = open_events("", tmp_path)
+    with pytest.raises(Unavailable):
+        store.write([make_event(1)])
+    with pytest.raises(Unavailable):
+        store.search(EventQuery())
+
+
+def test_another_store_writes_on_after_a_month_was_set_aside(tmp_path: Path) -> None:
+    one, other = open_events("", tmp_path), open_events("", tmp_path)
+    one.write([make_event(1)])
+    other.write([make_event(2)])
+    for path in tmp_path.glob("events-2026-11.sqlite*"):
+        path.rename(path.with_name(path.name.replace("sqlite", "sqlite.damaged-1")))
+    assert one.write([make_event(3)]) == 1
+    assert other.write([make_event(3), make_event(4)]) == 1
+    assert other.count(EventQuery()) == 2
+
+
+def test_a_month_is_deleted_while_somebody_reads_it(tmp_path: Path) -> None:
+    store, other = open_events("", tmp_path), open_events("", tmp_path)
+    store.write([make_event(seq) for seq in range(9)])
+    assert other.count(EventQuery()) == 9
+    assert store.prune(NOON + timedelta(days=40)) == 9
+    assert other.count(EventQuery()) == 0
+    assert list(tmp_path.iterdir()) == []
+    assert other.write([make_event(1)]) == 1
+    assert store.count(EventQuery()) == 1
+
+
+def test_the_current_month_is_never_pruned(tmp_path: Path) -> None:
+    store = open_events("", tmp_path)
+    store.write([make_event(1)])
+    assert store.prune(NOON + timedelta(days=8)) == 0
+    assert store.prune(NOON + timedelta(days=9)) == 1  # December began
+
+
+def test_a_search_that_takes_too_long_is_stopped_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_events("", tmp_path)
+    store.write([make_event(seq) for seq in range(3_000)])
+    monkeypatch.setattr(limits, "QUERY_SECONDS_MAX", 0)
+    with pytest.raises(Unavailable) as refusal:
+        store.search(EventQuery("nothing:/x.*y/"))
+    assert "acorte el intervalo" in str(refusal.value)
+    monkeypatch.undo()
+    assert store.count(EventQuery("line")) == 3_000
+
+
+def test_a_full_millisecond_goes_on_in_the_next(tmp_path: Path) -> None:
+    store = open_events("", tmp_path)
+    store.write([make_event(0), make_event(1, at=NOON + timedelta(milliseconds=1))])
+    db = sqlite3.connect(path_of(tmp_path, "2026-11"))
+    last = ((milliseconds(NOON) + 1) << SLOT_BITS) - 1
+    db.execute(
+        "UPDATE event SET position = ? WHERE position = ?", (last, last + 1 - (1 << SLOT_BITS))
+    )
+    db.commit()
+    db.close()
+    assert store.write([make_event(2, at=NOON), make_event(3, at=NOON)]) == 2
+    assert store.write([make_event(4, at=NOON)]) == 1
+    assert store.stats().events == 5
+    assert store.get(make_event(3).id) is not None
+
+
+def test_times_far_away_are_kept(tmp_path: Path) -> None:
+    store = open_events("", tmp_path)
+    early, late = NOON.replace(year=1), NOON.replace(year=9999)
+    events = [make_event(1, at=early, received_at=NOON), make_event(2, at=late, received_at=NOON)]
+    assert store.write(events) == 2
+    found = store.search(EventQuery()).events
+    assert [event.at for event in found] == [late, early]
+    assert store.stats().newest is not None
+
+
+def test_threads_write_and_read_one_store(tmp_path: Path) -> None:
+    store = open_events("", tmp_path)
+    stored: list[int] = []
+
+    def write(begin: int) -> None:
+        for seq in range(begin, begin + 40, 4):
+            stored.append(store.write([make_event(one) for one in range(seq, seq + 8)]))
+            assert store.search(EventQuery("line", size=3)).events
+
+    threads = [threading.Thread(target=write, args=(begin,)) for begin in (0, 20, 40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(stored) == store.count(EventQuery("line")) == 84
