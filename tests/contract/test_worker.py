@@ -20,6 +20,7 @@ from cgii.store import queue
 from cgii.store.database import Database
 from tests.ports import free_port
 
+NEW_JOB_SECONDS_MAX = 15
 PATIENCE_SECONDS = 240  # for what is to happen at all, on a machine as busy as may be
 # The three ways in which the centre is run; Celery over SQLite is not one of them.
 WAYS = [
@@ -122,7 +123,7 @@ def test_jobs_are_done_and_their_results_kept(runner: Runner) -> None:
     assert sorted(runner.noted("started")) == list(range(10)), "each ran once"
 
 
-def test_a_new_job_is_begun_within_three_seconds(runner: Runner) -> None:
+def test_a_new_job_is_begun_within_seconds(runner: Runner) -> None:
     runner.start()
     runner.wait(lambda: runner.noted("ticks") != [])  # it is up
 
@@ -131,8 +132,8 @@ def test_a_new_job_is_begun_within_three_seconds(runner: Runner) -> None:
         runner.wait(lambda: runner.is_done(job_id))
         return monotonic() - begun
 
-    # A machine that is busy with something else only adds to it.
-    assert min(seconds(number) for number in range(5)) < 3
+    # 1 second on a machine with nothing else to do; whatever else it does only adds to that.
+    assert min(seconds(number) for number in range(5)) < NEW_JOB_SECONDS_MAX
 
 
 def test_a_job_that_fails_waits_with_its_reason_and_the_next_one_runs(runner: Runner) -> None:

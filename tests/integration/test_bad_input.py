@@ -35,6 +35,7 @@ from cgii.model.alerts import AlertRow
 from cgii.model.people import Role, WebSession
 from cgii.model.records import Reject
 from cgii.store.events import EventQuery
+from tests.effort import SECONDS_MAX
 from tests.make import make_entity, make_user
 from tests.process import RunningCentre
 
@@ -130,7 +131,7 @@ def line(word: str) -> str:
     return f"Nov 22 10:00:00 srv01 sshd[77]: Failed password for {word} from {address} port 9 ssh2"
 
 
-def quickest(deed: Callable[[], None], *, enough_seconds: float = 5) -> float:
+def quickest(deed: Callable[[], None], *, enough_seconds: float = SECONDS_MAX) -> float:
     """The seconds that it takes; a busy machine only adds to them, so it may be done again."""
     best = inf
     for _ in range(4):
@@ -292,7 +293,7 @@ def test_a_batch_packed_beyond_its_limit_is_refused(site: Site) -> None:
         assert answer.status == 422
         assert "descomprimido" in answer.detail
 
-    assert quickest(refused) < 5
+    assert quickest(refused) < SECONDS_MAX
 
 
 def test_a_field_of_20_megabytes_when_signing_in_is_refused(site: Site) -> None:
@@ -390,7 +391,7 @@ def test_a_json_bomb_is_rejected_and_its_neighbours_stored(site: Site, record: o
         assert {**json.loads(answer.text), "alerts": 0}["rejects"] == 1
         assert site.stored(word) == 1
 
-    assert quickest(rejected) < 5
+    assert quickest(rejected) < SECONDS_MAX
 
 
 @pytest.mark.parametrize(
@@ -589,5 +590,5 @@ def test_senders_that_trickle_hold_up_nobody(site: Site) -> None:
     for sender in senders:
         sender.join(PATIENCE)
 
-    assert median(waited) < 2  # some wait for whatever else this machine does
-    assert max(waited) < limits.BODY_SECONDS_MAX  # nobody until a sender is cut off
+    assert median(waited) < limits.BODY_SECONDS_MAX / 3  # they do not stand in line, and nobody …
+    assert max(waited) < limits.BODY_SECONDS_MAX  # … waits until a sender is cut off

@@ -15,7 +15,7 @@ from cgii.centre import Centre
 from cgii.model.alerts import AlertGroup
 from tests.process import RunningCentre
 
-SECONDS_MAX = 5
+SECONDS_MAX = 20  # 1 to 2 on a machine with nothing else to do; `make bench` measures
 PATIENCE_SECONDS = 120  # until there is an alert at all, on a machine as busy as may be
 FAILURES = 6
 
