@@ -1,6 +1,7 @@
 """Rules and events that mean harm: refused with a sentence, or taken in bounded time."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -14,7 +15,7 @@ from cgii.detect.detector import Detector
 from cgii.detect.literals import required_text
 from cgii.detect.ruleset import RuleSet
 from cgii.model.event import Event, Origin, Raw
-from cgii.sift import Sieve
+from cgii.sift import Sieve, Sifted
 from tests.effort import SECONDS_MAX, seconds
 from tests.unit.detect.build import event, read_text, refusal, rule_text, rules
 
@@ -106,9 +107,10 @@ def test_a_record_that_is_too_large_is_rejected_with_a_reason(name: str) -> None
     raws = [Raw(0, orjson.dumps(head | LARGE[name]))]
     read = normalize(ORIGIN, raws, DEFINITIONS, received_at=NOW)
     sieve = Sieve("windows_events", DEFINITIONS, Detector(RULES))
-    assert seconds(lambda: sieve.sift(ORIGIN, raws, received_at=NOW)) < SECONDS_MAX
-    sifted = sieve.sift(ORIGIN, raws, received_at=NOW)
-    assert [one.reason for one in read.rejected] == [one.reason for one in sifted.rejected]
+    sifted: list[Sifted] = []
+    deed = partial(sieve.sift, ORIGIN, raws, received_at=NOW)
+    assert seconds(lambda: sifted.append(deed())) < SECONDS_MAX
+    assert [one.reason for one in read.rejected] == [one.reason for one in sifted[0].rejected]
     assert [one.reason for one in read.rejected] in (["too long"], ["too many fields"])
 
 
