@@ -18,7 +18,7 @@ from cgii.detect.alerts import Match
 from cgii.detect.detector import Detector
 from cgii.detect.fields import texts_of_record
 from cgii.detect.keywords import LineSearch
-from cgii.detect.recipes import NO_ECS, Recipe, Way
+from cgii.detect.recipes import NO_ECS, Recipe, Way, taker
 from cgii.model.event import Event, Origin, Raw, Rejected
 
 NUL = b"\\u0000"
@@ -52,7 +52,6 @@ class Sieve:
         definition = definitions.by_name.get(source)
         self._reader = QuickReader(definition) if definition is not None else None
         self._ecs_names = self._reader.ecs_names if self._reader is not None else frozenset()
-        self._told_by: tuple[str, ...] = ()  # the fields that tell logsource and class
         self._lines = LineSearch()
 
     def sift(self, origin: Origin, raws: Sequence[Raw], *, received_at: datetime) -> Sifted:
@@ -90,7 +89,7 @@ class Sieve:
             return None
         fields, shape = found
         try:
-            way = shape.known[tuple(map(fields.get, self._told_by))]
+            way = shape.known[shape.key(fields)]
         except (KeyError, TypeError):
             way = self._way(fields, shape)
         if way is None:
@@ -125,14 +124,16 @@ class Sieve:
         if plan.names.isdisjoint(self._ecs_names):
             way = Recipe(plan, fields) if shape.is_settled else Way(plan)
         mine = (*reader.told_by, *route.names)
-        if not set(mine) <= set(self._told_by):  # it only grows, so no key means two things
-            self._told_by = tuple(dict.fromkeys((*self._told_by, *mine)))
         # The shape knows the types, so 1 and true are not taken for each other. What is missing
         # at its own name may be elsewhere in the event.
         if all(type(fields.get(name)) in TELLING for name in mine):
-            if len(shape.known) >= limits.PLANS_MAX:
+            if not shape.told_by.issuperset(mine):
+                shape.told_by = shape.told_by.union(mine)
+                shape.key = taker(sorted(shape.told_by))
                 shape.known.clear()
-            shape.known[tuple(map(fields.get, self._told_by))] = way
+            elif len(shape.known) >= limits.PLANS_MAX:
+                shape.known.clear()
+            shape.known[shape.key(fields)] = way
         return way
 
     def _matches(self, event: Event, told: Told) -> list[Match]:

@@ -55,7 +55,9 @@ class Shape:
     is_settled: bool  # they are named already as their events will be …
     unless: str = ""  # … unless this text begins as the parser's `Naming` says
     time_name: str = ""  # the field from which the last one's time could be read, if it is ISO
-    known: dict[Any, Any] = field(default_factory=dict)  # whatever a reader knows of such records
+    told_by: frozenset[str] = frozenset()  # the fields by whose values …
+    key: Callable[[Fields], tuple[Any, ...]] = lambda fields: ()
+    known: dict[Any, Any] = field(default_factory=dict)  # … a reader remembers what it knows
 
 
 class QuickReader:

@@ -72,6 +72,9 @@ def rule_of(session: Session, centre: Centre, rule_id: str) -> Rule:
     """The rule as its last version here wrote it, else as it is in force. Raises NotFound."""
     rule = centre.content.rules.by_id.get(rule_id)
     newest = newest_version(session, rule_id)
+    if rule is None and newest is not None and newest.state == RELEASED:
+        centre.reload_rules()  # its file holds again, but nobody has looked since
+        rule = centre.content.rules.by_id.get(rule_id)
     if newest is not None and newest.state != RELEASED and not _is_same(rule, newest):
         rule = read_here(centre, newest.text, rule_id).rule or rule
     if rule is None:

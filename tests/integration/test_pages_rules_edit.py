@@ -55,6 +55,8 @@ def pages(centre_pages: Pages) -> Pages:
     with centre_pages.centre.database.transaction() as session:
         for row in session.scalars(select(SiteRule)):
             session.delete(row)
+    # A look in the background may have taken one of them into force.
+    centre_pages.centre.reload_rules()
     return centre_pages
 
 
@@ -307,6 +309,19 @@ def test_a_rule_that_was_never_in_force_has_a_page_and_an_unknown_one_has_none(
     assert "Entrada de la cuenta de soporte" in browser.get(f"/reglas/{NEW}").text
     for address in ("", "/editar", "/retirar", "/soltar", "/ajustar/apagar"):
         assert browser.get(f"/reglas/ninguna{address}").status_code == 404
+
+
+def test_a_rule_given_back_to_its_file_has_its_page_at_once(pages: Pages) -> None:
+    browser = enter(pages)
+    rules = pages.centre.content.rules
+    counted = {one for rule in rules.correlations for one in rule.rule_ids}
+    rule = next(one for one in rules.single if one.id not in counted)
+    browser.post(f"/reglas/{rule.id}/retirar", data={"reason": "sobra"})
+    pages.centre.reload_rules()
+    assert rule.id not in pages.centre.content.rules.by_id
+    browser.post(f"/reglas/{rule.id}/soltar", data={"reason": "basta la suya"})
+
+    assert rule.title in unescape(browser.get(f"/reglas/{rule.id}").text)
 
 
 def test_the_trial_looks_at_stored_events_of_its_kind_of_log_and_stores_nothing(
