@@ -17,10 +17,10 @@ class BadYaml(ValueError):
 
 def read_yaml(text: str) -> tuple[Any, dict[Place, int]]:  # any YAML value
     """The value, and for each place in it (keys and indexes from the root) its line."""
-    loader = yaml.SafeLoader(text)
+    loader = yaml.CSafeLoader(text)
     lines: dict[Place, int] = {}
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, yaml.SafeLoader)):
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, yaml.CSafeLoader)):
             raise BadYaml("no se admiten alias (*nombre)", None)
         node = loader.get_single_node()
         if node is None:

@@ -8,9 +8,10 @@ from typing import Any
 
 Conversion = Callable[[Any], Any]
 
-ABSENT = frozenset({"", "-", "(null)", "null", "N/A", "::-"})
+ABSENT = frozenset({"", "-", "(null)", "null", "N/A", "n/a", "::-"})
 DOMAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62}\.)+[A-Za-z0-9-]{1,62}\.?")
 PORT_MAX = 65_535
+WITH_PORT = re.compile(r" *(?:\[([^\]]+)\]|([0-9.]+)):[0-9]{1,5} *")
 
 
 def text(value: Any) -> str | None:
@@ -31,12 +32,15 @@ def lower(value: Any) -> str | None:
 
 
 def ip(value: Any) -> str | None:
-    """An address in its canonical form; an IPv4 address inside IPv6 is written as IPv4."""
+    """An address in its canonical form, without a port; IPv4 inside IPv6 is written as IPv4."""
     return _address(value) if type(value) is str else None
 
 
 @lru_cache(maxsize=65_536)
 def _address(value: str) -> str | None:
+    with_port = WITH_PORT.fullmatch(value)
+    if with_port is not None:
+        value = with_port[1] or with_port[2]
     try:
         address = ipaddress.ip_address(value.strip("[] ").partition("%")[0])
     except ValueError:

@@ -13,10 +13,16 @@ from cgii.collect.definition_file import DefinitionFile
 from cgii.collect.definition_parts import (
     EcsRules,
     Fingerprint,
+    Layout,
     LogSourceRule,
     Message,
     Pattern,
     TimeRule,
+)
+
+# Parsers of what devices send by syslog; of plain lines in files nothing is expected there.
+TOLD_BY_LINE = frozenset(
+    {"syslog_lines", "key_values", "columns", "cef", "leef", "windows", "auditd"}
 )
 
 
@@ -38,6 +44,9 @@ class Definition:
     message: Message
     patterns: tuple[Pattern, ...]
     by_program: Mapping[str, tuple[Pattern, ...]]  # "" holds those for any program
+    numbers: frozenset[str]
+    needs: tuple[str, ...]  # fields without which a record is of another kind
+    columns: tuple[Layout, ...]
     fingerprint: Fingerprint
     programs: frozenset[str]  # whose syslog lines belong to this source
 
@@ -49,6 +58,7 @@ class Definitions:
     by_name: dict[str, Definition]
     rejected: tuple[ContentError, ...] = ()
     by_program: Mapping[str, str] = field(default_factory=dict)  # syslog program → source
+    told_by_line: tuple[Definition, ...] = ()  # whose syslog lines need not name a program
 
 
 def load_definitions(site: Path | None = None) -> Definitions:
@@ -62,7 +72,9 @@ def load_definitions(site: Path | None = None) -> Definitions:
         if definition is not None:
             by_name[definition.name] = definition
             by_program.update(dict.fromkeys(definition.programs, definition.name))
-    return Definitions(by_name, tuple(rejected), by_program)
+    ranked = sorted(by_name.values(), key=lambda found: (found.fingerprint.rank, found.name))
+    by_line = tuple(one for one in ranked if one.parser in TOLD_BY_LINE and one.fingerprint.lines)
+    return Definitions(by_name, tuple(rejected), by_program, by_line)
 
 
 def read_definition(path: Path) -> tuple[Definition | None, list[ContentError]]:

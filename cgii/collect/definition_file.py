@@ -13,6 +13,7 @@ from cgii.collect.definition_parts import (
     Choice,
     EcsRules,
     Fingerprint,
+    Layout,
     LogSourceRule,
     Message,
     Pattern,
@@ -22,12 +23,21 @@ from cgii.collect.definition_parts import (
 )
 from cgii.collect.times import FORMATS
 
-PARSERS = ("json_lines", "syslog_lines", "patterns", "windows")
+PARSERS = (
+    "json_lines", "syslog_lines", "patterns", "windows", "key_values", "columns", "cef", "leef",
+    "auditd",
+)  # fmt: skip
 REQUIRED = ("name", "title", "description", "parser", "time", "logsource")
 OPTIONAL = (
-    "zone time_missing options ecs message patterns names numbers fingerprint programs".split()
-)
-OPTIONS = {"embedded": bool}  # json_lines: the object may stand behind a syslog header
+    "zone time_missing options ecs message patterns names numbers needs columns fingerprint "
+    "programs"
+).split()
+OPTIONS: dict[str, Any] = {
+    "embedded": (True, False),  # the record may stand behind a syslog header
+    "separator": None,  # columns: any single character
+    "assign": ("=", ":"),  # key_values: between a name and its value
+    "between": (" ", ";"),  # key_values: after a value without quotes
+}
 
 
 class DefinitionFile:
@@ -67,6 +77,9 @@ class DefinitionFile:
             "ecs": self._ecs(),
             "message": self._message(),
             "patterns": self._patterns(),
+            "numbers": frozenset(self._texts(("numbers",))),
+            "needs": self._texts(("needs",)),
+            "columns": self._columns(),
             "fingerprint": self._fingerprint(),
             "programs": frozenset(self._texts(("programs",))),
         }
@@ -128,8 +141,11 @@ class DefinitionFile:
         for key, value in options.items():
             if key not in OPTIONS:
                 self._wrong(("options", key), f"opción desconocida «{key}»")
-            elif not isinstance(value, OPTIONS[key]):
-                self._wrong(("options", key), f"«{key}» debe ser {OPTIONS[key].__name__}")
+            elif OPTIONS[key] is None and not (isinstance(value, str) and len(value) == 1):
+                self._wrong(("options", key), f"«{key}» debe ser un solo carácter")
+            elif OPTIONS[key] is not None and value not in OPTIONS[key]:
+                allowed = ", ".join(f"«{one}»" for one in OPTIONS[key])
+                self._wrong(("options", key), f"«{key}» debe ser uno de: {allowed}")
         return options
 
     def _zone(self) -> ZoneInfo:
@@ -149,13 +165,14 @@ class DefinitionFile:
         rules = []
         for index in range(len(value)):
             place: Place = ("time", index)
-            self._known_keys(place, ("field", "format"))
-            field = self._text((*place, "field"))
+            self._known_keys(place, ("field", "fields", "format"))
+            several = self._texts((*place, "fields"))
+            field = several[0] if several else self._text((*place, "field"))
             format_ = self._one_of((*place, "format"), tuple(FORMATS))
             if not field or not format_:
                 self._wrong(place, "cada entrada de «time» necesita field y format")
             elif format_ in FORMATS:
-                rules.append(TimeRule(field, FORMATS[format_]))
+                rules.append(TimeRule(field, FORMATS[format_], several[1:]))
         return tuple(rules)
 
     def _known_keys(self, place: Place, allowed: tuple[str, ...]) -> None:
@@ -271,6 +288,34 @@ class DefinitionFile:
         except ValueError as error:
             self._wrong(place, f"RE2 no acepta el patrón: {error}")
             return None
+
+    def _columns(self) -> tuple[Layout, ...]:
+        value = self._at(("columns",))
+        if value is None:
+            if self.data.get("parser") == "columns":
+                self._wrong(("parser",), "el analizador «columns» necesita «columns»")
+            return ()
+        if not isinstance(value, list) or len(value) > limits.COLLECTOR_PATTERNS_MAX:
+            reason = f"«columns» debe ser una lista de hasta {limits.COLLECTOR_PATTERNS_MAX}"
+            self._wrong(("columns",), reason)
+            return ()
+        return tuple(self._layout(("columns", index)) for index in range(len(value)))
+
+    def _layout(self, place: Place) -> Layout:
+        self._known_keys(place, ("when", "names"))
+        names = self._at((*place, "names"))
+        if not isinstance(names, list) or not all(isinstance(one, str | None) for one in names):
+            self._wrong((*place, "names"), "«names» debe ser una lista de nombres de columnas")
+            names = []
+        conditions = self._at((*place, "when")) or {}
+        when = {}
+        for at, wanted in conditions.items() if isinstance(conditions, dict) else [(None, None)]:
+            if type(at) is not int or at < 0:
+                self._wrong((*place, "when"), "«when» lleva números de columna, desde 0")
+                continue
+            listed = wanted if isinstance(wanted, list) else [wanted]
+            when[at] = frozenset(map(str, listed))
+        return Layout(tuple(one or "" for one in names), when)
 
     def _fingerprint(self) -> Fingerprint:
         place: Place = ("fingerprint",)

@@ -1,7 +1,7 @@
 """The parts of a definition, compiled: time, logsource, ECS rules, patterns, fingerprint."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -16,14 +16,24 @@ from cgii.model.event import LogSource
 LOGSOURCES_KEPT = 4_096  # values come from senders, so the memory of them is bounded
 LOGSOURCE_CHARS_MAX = 64
 NAME_IN_TEMPLATE = re.compile(r"\{([^{}]+)\}")
+OPTIONAL_PART = re.compile(r"\[([^\[\]]*)\]")
 
 
 @dataclass(frozen=True, slots=True)
 class TimeRule:
-    """One field that may hold the moment, and how it is written."""
+    """A field that may hold the moment, or several that hold parts of it, and how it is written."""
 
     field: str
     read: TimeFormat
+    more: tuple[str, ...] = ()  # the fields with the other parts
+
+    def value_in(self, fields: Mapping[str, Any]) -> Any:
+        """What the record says, its parts with a space between; None if any is missing."""
+        found = lookup(fields, self.field)
+        if found is None or not self.more:
+            return found
+        parts = [found, *(lookup(fields, name) for name in self.more)]
+        return None if None in parts else " ".join(map(str, parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +126,10 @@ class EcsRules:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The sentence shown for an event: a field of it, else a template over its fields."""
+    """The sentence shown for an event: a field of it, else a template over its fields.
+
+    What stands in the template between [ ] is left out if a name in it is not there.
+    """
 
     fields: tuple[str, ...] = ()
     template: str = ""
@@ -125,19 +138,23 @@ class Message:
         """The sentence; names that are not there leave nothing behind."""
         for name in self.fields:
             value = lookup(fields, name)
-            if type(value) is str and value:
+            if type(value) is str and text(value):
                 return value
-        # Names stand at the odd places.
-        parts = [
-            (text(lookup(fields, part)) or "") if place % 2 else part
-            for place, part in enumerate(_template_parts(self.template))
-        ]
-        return " ".join("".join(parts).split())
+        told: list[str] = []
+        for number, section in enumerate(_sections(self.template)):
+            parts = [
+                (text(lookup(fields, part)) or "") if place % 2 else part
+                for place, part in enumerate(section)
+            ]
+            if number % 2 == 0 or all(parts[1::2]):
+                told += parts
+        return " ".join("".join(told).split())
 
 
 @cache
-def _template_parts(template: str) -> tuple[str, ...]:
-    return tuple(NAME_IN_TEMPLATE.split(template))
+def _sections(template: str) -> tuple[tuple[str, ...], ...]:
+    """The template cut at [ ]; what stood in them, and within that the names, at the odd places."""
+    return tuple(tuple(NAME_IN_TEMPLATE.split(one)) for one in OPTIONAL_PART.split(template))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +187,21 @@ class Pattern:
         if self.fields:
             fields.update(self.fields)
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the columns of a line are called, and how such a line is known."""
+
+    names: tuple[str, ...]  # "" for one that nobody reads
+    when: Mapping[int, frozenset[str]] = field(default_factory=dict)  # by column: what it holds
+
+    def fits(self, values: Sequence[str]) -> bool:
+        """Whether the line has what it must; without conditions, just as many columns."""
+        if not self.when:
+            return len(values) == len(self.names)
+        count = len(values)
+        return all(at < count and values[at] in wanted for at, wanted in self.when.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,18 @@ from typing import Any
 from cgii.base import limits
 from cgii.base.ids import event_id
 from cgii.collect import rejects
-from cgii.collect.convert import ip, lookup
+from cgii.collect.convert import ip
 from cgii.collect.definition import Definition, Definitions
-from cgii.collect.parsers import json_lines, patterns, syslog_lines, windows
+from cgii.collect.parsers import (
+    auditd,
+    columns,
+    common_event,
+    json_lines,
+    key_values,
+    patterns,
+    syslog_lines,
+    windows,
+)
 from cgii.collect.parsers.record import Record, cut_long_values, without_nul
 from cgii.collect.rejects import Damage, Unreadable
 from cgii.collect.times import RECEIVED, Found, settle
@@ -23,6 +32,11 @@ PARSERS: dict[str, Parser] = {
     "syslog_lines": syslog_lines.read,
     "patterns": patterns.read,
     "windows": windows.read,
+    "key_values": key_values.read,
+    "columns": columns.read,
+    "auditd": auditd.read,
+    "cef": common_event.read_cef,
+    "leef": common_event.read_leef,
 }
 CUT = "cut"
 
@@ -100,7 +114,7 @@ def _moment(fields: Mapping[str, Any], definition: Definition, received_at: date
     zone = definition.zone
     tried = ""
     for rule in definition.times:
-        value = lookup(fields, rule.field)
+        value = rule.value_in(fields)
         if value is None:
             continue
         try:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import orjson
 
 from cgii.base import limits
-from cgii.collect.convert import lookup
 from cgii.collect.definition import Definition
 from cgii.collect.definition_parts import Choice
 from cgii.collect.normalize import MISTAKES, UNREADABLE_TIME
@@ -145,13 +144,13 @@ class QuickReader:
     def _has_moment(self, fields: Fields, shape: Shape, received_at: datetime) -> bool:
         """Whether some of the times can be read; the one that could is tried first from now on."""
         for rule in self._definition.times:
-            value = lookup(fields, rule.field)
+            value = rule.value_in(fields)
             if value is None:
                 continue
             try:
                 settle(rule.read(value, self._definition.zone, received_at), received_at)
             except UNREADABLE_TIME:
                 continue
-            shape.time_name = rule.field if rule.read in ISO else ""
+            shape.time_name = rule.field if rule.read in ISO and not rule.more else ""
             return True
         return False

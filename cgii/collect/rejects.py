@@ -3,10 +3,12 @@
 TOO_LONG = "too long"
 EMPTY = "empty"
 NOT_JSON = "not JSON"
+NOT_XML = "not XML"
 NOT_A_LINE = "not a line"
 TOO_DEEP = "JSON too deep"
 TOO_MANY_FIELDS = "too many fields"
 NO_TIME = "no time found"
+HEADING = "heading"
 NO_PATTERN = "no pattern fits"
 NOT_UNDERSTOOD = "not understood"
 UNKNOWN_SOURCE = "unknown source"
@@ -14,7 +16,7 @@ FILE_DAMAGED = "file damaged"
 
 REASONS = frozenset(
     {TOO_LONG, EMPTY, NOT_JSON, NOT_A_LINE, TOO_DEEP, TOO_MANY_FIELDS, NO_TIME, NO_PATTERN}
-    | {NOT_UNDERSTOOD, UNKNOWN_SOURCE, FILE_DAMAGED}
+    | {NOT_UNDERSTOOD, UNKNOWN_SOURCE, FILE_DAMAGED, NOT_XML, HEADING}
 )
 
 

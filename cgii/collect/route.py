@@ -1,4 +1,4 @@
-"""Chooses the source of a syslog line: by its program, or by what the JSON in it looks like."""
+"""Chooses the source of a syslog line: by its program, by its beginning, or by the JSON in it."""
 
 import orjson
 
@@ -18,6 +18,11 @@ def choose_source(line: bytes, definitions: Definitions) -> str:
     text = line.decode(errors="replace").rstrip("\r\n\0 ")
     if text.startswith("{"):
         return _by_content(text, definitions)
+    named = _by_program(text, definitions)
+    return _by_line(line, definitions) if named == GENERIC else named
+
+
+def _by_program(text: str, definitions: Definitions) -> str:
     try:
         header = read_header(text)
     except Unreadable:
@@ -28,6 +33,14 @@ def choose_source(line: bytes, definitions: Definitions) -> str:
         return _by_content(message[found:], definitions)
     name = definitions.by_program.get(header.get("program", ""), GENERIC)
     return GENERIC if _reads_json(definitions.by_name.get(name)) else name
+
+
+def _by_line(line: bytes, definitions: Definitions) -> str:
+    """For what names no program: many devices write a format of their own behind the header."""
+    for found in definitions.told_by_line:
+        if found.fingerprint.fits_line(line):
+            return found.name
+    return GENERIC
 
 
 def _reads_json(definition: Definition | None) -> bool:

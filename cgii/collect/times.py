@@ -1,4 +1,4 @@
-"""Reads the moments that logs write: ISO 8601, epoch, syslog without year, Apache's."""
+"""Reads the moments that logs write: ISO 8601, epoch, syslog without year, and makers' own."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -56,20 +56,50 @@ def iso_offset(value: Any, zone: tzinfo, received_at: datetime) -> Found:
 
 
 def epoch(value: Any, zone: tzinfo, received_at: datetime) -> Found:
-    """Seconds since 1970; a number too large for that is read as milliseconds or microseconds."""
+    """Seconds since 1970; a larger number is milli-, micro- or nanoseconds."""
     seconds = float(value)
-    for _ in range(2):
+    for _ in range(3):
         if abs(seconds) > 1e11:
             seconds /= 1e3
     return datetime.fromtimestamp(seconds, UTC), ()
 
 
 def apache(value: Any, zone: tzinfo, received_at: datetime) -> Found:
-    """`10/Oct/2026:13:55:36 -0400`."""
+    """`10/Oct/2026:13:55:36 -0400`, with or without a fraction of the second.
+
+    ModSecurity 2 writes the sign of the offset twice.
+    """
     if type(value) is not str or len(value) < 20:
         raise ValueError("not an Apache time")
-    offset = value[21:26]
-    moment = f"{value[7:11]}-{MONTHS.get(value[3:6], 0):02d}-{value[:2]}T{value[12:20]}{offset}"
+    clock, _, offset = value[12:].partition(" ")
+    if offset[:1] == "-" and offset[1:2] in ("-", "+"):
+        offset = offset[1:]
+    month = MONTHS.get(value[3:6], 0)
+    moment = f"{value[7:11]}-{month:02d}-{value[:2]}T{clock}{offset[:5]}"
+    return iso(moment, zone, received_at)
+
+
+def slashes(value: Any, zone: tzinfo, received_at: datetime) -> Found:
+    """`2026/10/09 13:55:36`."""
+    if type(value) is not str or value[4:5] != "/":
+        raise ValueError("not a date with slashes")
+    return iso(value.replace("/", "-", 2), zone, received_at)
+
+
+def day_first(value: Any, zone: tzinfo, received_at: datetime) -> Found:
+    """`09-Oct-2026 13:55:36.123`."""
+    if type(value) is not str or len(value) < 20:
+        raise ValueError("not a date with its day first")
+    month = MONTHS.get(value[3:6], 0)
+    return iso(f"{value[7:11]}-{month:02d}-{value[:2]}T{value[12:]}", zone, received_at)
+
+
+def ctime(value: Any, zone: tzinfo, received_at: datetime) -> Found:
+    """`Fri Oct  9 13:55:36 2026`."""
+    if type(value) is not str or len(value) != len("Fri Oct  9 13:55:36 2026"):
+        raise ValueError("not a time as C writes it")
+    month = MONTHS.get(value[4:7], 0)
+    moment = f"{value[20:]}-{month:02d}-{int(value[8:10]):02d}T{value[11:19]}"
     return iso(moment, zone, received_at)
 
 
@@ -110,6 +140,9 @@ FORMATS: dict[str, TimeFormat] = {
     "epoch": epoch,
     "apache": apache,
     "syslog": syslog,
+    "slashes": slashes,
+    "day_first": day_first,
+    "ctime": ctime,
 }
 
 

@@ -424,7 +424,7 @@ def test_the_archive_filters_by_day_and_exports_what_it_shows(
 ) -> None:
     with pages.centre.database.transaction() as session:
         make_incident(session, title="Caso de marzo",
-                      received_at=pages.centre.clock().replace(month=3))  # fmt: skip
+                      received_at=pages.centre.clock().replace(month=3, day=15))  # fmt: skip
     query = "received_desde=2026-03-01&received_hasta=2026-03-31"
     assert "Caso de marzo" in analyst.get(f"/incidentes?{query}").text
     csv = analyst.get(f"/incidentes?{query}&formato=csv").content.decode("utf-8-sig")

@@ -18,7 +18,8 @@ SEVERITIES = "emergency alert critical error warning notice informational debug"
 PRIORITY = re.compile(r"<(\d{1,3})>")
 HEADER = re.compile(
     r"\*?([A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,6})?"
-    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)(?: |$)"
+    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+    r"|\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{3}):?(?: |$)"
 )
 HOST = re.compile(r"(\S{1,255}) ")
 TAG = re.compile(r"([A-Za-z0-9_./@+-]{1,64})(?:\(([\w.-]{1,32})\))?(?:\[([\w.-]{1,20})\])?:(?: |$)")

@@ -1,4 +1,4 @@
-"""Reads Windows events: flat JSON, Winlogbeat's, and the nested form of binary event logs."""
+"""Reads Windows events: flat JSON, Winlogbeat's, the nested form of binary event logs, and XML."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,13 +6,17 @@ from typing import Any
 from cgii.collect import rejects
 from cgii.collect.definition import Definition
 from cgii.collect.parsers.json_lines import read_object
-from cgii.collect.parsers.record import Record
+from cgii.collect.parsers.record import Record, as_line, decode
 from cgii.collect.parsers.windows_shapes import CHANNELS, fields_of, moment_text
+from cgii.collect.parsers.windows_xml import is_xml, nested
 from cgii.collect.rejects import Unreadable
 
 
 def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     """Channel, EventID, Provider_Name, Computer, TimeCreated and the event's own data, all flat."""
+    if isinstance(data, bytes) and is_xml(data):
+        _, text, notes = decode(as_line(data))
+        return Record(named(nested(text)), text, {}, notes)
     found, text, notes = read_object(data, embedded=True)
     return Record(named(found), text, {}, notes)
 

@@ -25,14 +25,14 @@ def test_a_rule_is_covered_when_a_source_says_that_it_gives_such_events(tmp_path
         tmp_path,
         "product: windows, category: process_creation",
         "product: zeek, service: dns",
-        "product: aws, service: cloudtrail",
+        "product: gcp, service: gcp.audit",
         "service: apache_of_another_kind",
     )
 
     told = {one.name: one.sources for one in found.sources}
     assert "windows_events" in told["windows/process_creation"]
     assert told["zeek/dns"] == ("zeek_json",)
-    assert told["aws/cloudtrail"] == ()
+    assert told["gcp/gcp.audit"] == ()
     assert told["apache_of_another_kind"] == ()
     assert found.covered == 2
 

@@ -1,0 +1,102 @@
+"""Reads CEF and LEEF, the two formats in which products of many makers tell their events."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from cgii.base import limits
+from cgii.collect import rejects
+from cgii.collect.definition import Definition
+from cgii.collect.parsers.header import split_at
+from cgii.collect.parsers.key_values import with_numbers
+from cgii.collect.parsers.record import Record, as_line, decode
+from cgii.collect.rejects import Unreadable
+
+HEADER_CHARS_MAX = 512  # what stands before `CEF:` is shorter
+CEF_NAMES = ("deviceVendor", "deviceProduct", "deviceVersion", "deviceEventClassId", "name")
+LEEF_NAMES = ("deviceVendor", "deviceProduct", "deviceVersion", "eventId")
+PART = re.compile(r"((?:[^|\\]|\\.)*+)\|", re.DOTALL)
+# A value goes on to the next name; a space, a name and `=` begin one.
+NAME = re.compile(r"(?:^|(?<=\s))([A-Za-z0-9_.\[\]-]{1,100}+)=")
+ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+CONTROLS = {"n": "\n", "r": "\r", "t": "\t"}
+DELIMITER = re.compile(r"(?:0?x)([0-9A-Fa-f]{1,4})", re.IGNORECASE)
+LABEL = "Label"
+
+
+def read_cef(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
+    """The header's seven parts and the extension's pairs; `cs1` also under its own label."""
+    _, text, notes = decode(as_line(data))
+    fields, parts, rest = _header(text, "CEF:", len(CEF_NAMES) + 2)
+    found: dict[str, Any] = {
+        "cefVersion": parts[0],
+        **dict(zip(CEF_NAMES, parts[1:], strict=False)),
+    }
+    found["severity"] = parts[-1]
+    names = list(NAME.finditer(rest))
+    _bound(len(names))
+    ends = [*(one.start() for one in names[1:]), len(rest)]
+    for here, end in zip(names, ends, strict=False):
+        found.setdefault(here[1], _plain(rest[here.end() : end].strip()))
+    for name in [one for one in found if one.endswith(LABEL)]:
+        value = found.get(name.removesuffix(LABEL))
+        if value is not None and found[name]:
+            found.setdefault(found[name], value)
+    return Record(with_numbers({**fields, **found}, definition), text, {}, notes)
+
+
+def read_leef(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
+    """The header's parts and the pairs, which the header may say what divides."""
+    _, text, notes = decode(as_line(data))
+    fields, parts, rest = _header(text, "LEEF:", len(LEEF_NAMES) + 1)
+    found: dict[str, Any] = {
+        "leefVersion": parts[0],
+        **dict(zip(LEEF_NAMES, parts[1:], strict=True)),
+    }
+    divider = "\t"
+    if parts[0].startswith("2"):
+        told, bar, after = rest.partition("|")
+        if bar and len(told) <= len("0x0009"):
+            divider, rest = _divider(told), after
+    pairs = rest.split(divider)
+    _bound(len(pairs))
+    for pair in pairs:
+        name, assigned, value = pair.partition("=")
+        if assigned and name.strip():
+            found.setdefault(name.strip(), value.strip())
+    return Record(with_numbers({**fields, **found}, definition), text, {}, notes)
+
+
+def _header(text: str, mark: str, count: int) -> tuple[dict[str, Any], list[str], str]:
+    """The syslog header's fields, the parts between bars, and what follows them."""
+    begun = split_at(text, mark, HEADER_CHARS_MAX)
+    if begun is None:
+        raise Unreadable(rejects.NO_PATTERN, f"no {mark}")
+    fields, message = begun
+    position = len(mark)
+    parts: list[str] = []
+    for _ in range(count):
+        part = PART.match(message, position)
+        if part is None:
+            raise Unreadable(rejects.NO_PATTERN, f"{len(parts)} parts of {count} after {mark}")
+        parts.append(_plain(part[1]).strip())
+        position = part.end()
+    return fields, parts, message[position:]
+
+
+def _plain(value: str) -> str:
+    if "\\" not in value:
+        return value
+    return ESCAPED.sub(lambda found: CONTROLS.get(found[1], found[1]), value)
+
+
+def _divider(told: str) -> str:
+    coded = DELIMITER.fullmatch(told)
+    if coded is not None:
+        return chr(int(coded[1], 16)) or "\t"
+    return told or "\t"
+
+
+def _bound(count: int) -> None:
+    if count > limits.EVENT_FIELDS_MAX:
+        raise Unreadable(rejects.TOO_MANY_FIELDS, f"more than {limits.EVENT_FIELDS_MAX}")

@@ -1,0 +1,59 @@
+"""Turns a Windows event in XML, as forwarders and viewers write it, into nested objects."""
+
+from collections.abc import Iterator
+from typing import Any
+from xml.etree import ElementTree
+
+from cgii.base import limits
+from cgii.collect import rejects
+from cgii.collect.rejects import Unreadable
+
+OPENING = "<Event"
+HEADER_CHARS_MAX = 512  # what a syslog header before it may take
+DEPTH_MAX = 6  # of the elements whose content is read
+TEXT = "#text"
+
+
+def is_xml(line: bytes) -> bool:
+    """Whether the record is an event in XML, behind a syslog header or not."""
+    return OPENING.encode() in line[:HEADER_CHARS_MAX].partition(b"{")[0]
+
+
+def nested(text: str) -> dict[str, Any]:
+    """`{"Event": {"System": …, "EventData": …}}`. Raises Unreadable."""
+    begun = text[text.index(OPENING) :]
+    try:
+        # Entities, by which a short text could become an endless one, are declared before it only.
+        root = ElementTree.fromstring(begun)  # noqa: S314
+    except (ElementTree.ParseError, ValueError) as error:
+        raise Unreadable(rejects.NOT_XML, str(error)) from error
+    if sum(1 for _ in root.iter()) > limits.EVENT_FIELDS_MAX:
+        raise Unreadable(rejects.TOO_MANY_FIELDS, f"more than {limits.EVENT_FIELDS_MAX}")
+    return {"Event": _inside(root, 0)}
+
+
+def _inside(element: ElementTree.Element, depth: int) -> Any:
+    text = (element.text or "").strip() or None
+    found: dict[str, Any] = {}
+    if element.attrib:
+        found["#attributes"] = {_name(key): value for key, value in element.attrib.items()}
+    if depth < DEPTH_MAX:
+        for name, values in _by_name(element, depth):
+            found[name] = values[0] if len(values) == 1 and name != "Data" else values
+    if not found:
+        return text
+    if text is not None or len(element) == 0:
+        found[TEXT] = text
+    return found
+
+
+def _by_name(element: ElementTree.Element, depth: int) -> Iterator[tuple[str, list[Any]]]:
+    children: dict[str, list[Any]] = {}
+    for child in element:
+        children.setdefault(_name(child.tag), []).append(_inside(child, depth + 1))
+    yield from children.items()
+
+
+def _name(tag: str) -> str:
+    """Without its namespace."""
+    return tag.rpartition("}")[2]
