@@ -73,7 +73,7 @@ def test_a_hint_is_told_and_fails_only_where_that_is_asked(tmp_path: Path) -> No
 
 def test_a_summary_counts_what_is_refused_costly_or_without_a_source(tmp_path: Path) -> None:
     texts = {
-        "a": "logsource: {product: aws, service: cloudtrail}\ndetection: {s: {f: 1}, condition: s}",
+        "a": "logsource: {product: gcp, service: gcp.audit}\ndetection: {s: {f: 1}, condition: s}",
         "b": "logsource: {product: windows}\ndetection: {s: {f: 1}, condition: not s}",
         "c": "detection: {s: {f|expand: '%gone%'}, condition: s}",
     }
@@ -86,4 +86,4 @@ def test_a_summary_counts_what_is_refused_costly_or_without_a_source(tmp_path: P
     assert "Reglas: 2 vigentes (0 correlaciones, 0 filtros), 1 rechazadas." in output
     assert "rechazadas 1: marcador sin valores en este sitio" in output
     assert "se evalúan casi siempre 1: b" in output
-    assert "sin una fuente de este centro 1, de 1 clases de registro: aws/cloudtrail (1)" in output
+    assert "sin una fuente de este centro 1, de 1 clases de registro: gcp/gcp.audit (1)" in output
