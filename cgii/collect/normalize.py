@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from cgii.base import limits
 from cgii.base.ids import event_id
 from cgii.collect import rejects
@@ -157,6 +159,10 @@ def _sample(data: object) -> str:
         return ""
     if not isinstance(data, Mapping):  # against its type, but nothing may raise here
         return repr(data)[: limits.REJECT_SAMPLE_CHARS_MAX]
+    try:
+        return orjson.dumps(data).decode()[: limits.REJECT_SAMPLE_CHARS_MAX]
+    except TypeError:  # too deep, a key that is no text, a value that JSON has not
+        pass
     beginning = list(data.items())[:20]  # the whole may be enormous
     try:
         return repr(dict(beginning))[: limits.REJECT_SAMPLE_CHARS_MAX]

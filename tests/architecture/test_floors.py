@@ -15,7 +15,7 @@ FLOORS = (
     ("report",),
     ("centre",),
     ("backtest", "examination"),
-    ("pipeline", "jobs", "sift"),
+    ("pipeline", "replay", "jobs", "sift"),
     ("web", "worker", "demo"),
     ("cli",),
     ("__main__",),

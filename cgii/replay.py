@@ -1,0 +1,125 @@
+"""Reads kept rejects again, once the definition of their source has been mended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cgii.base import counters, limits
+from cgii.centre import Centre
+from cgii.collect import rejects
+from cgii.collect.normalize import Normalised, normalize
+from cgii.examination import Spotted, examine
+from cgii.model.event import Origin, Raw
+from cgii.model.records import Reject, Sensor, SourceVolume
+
+VIA = "replay"
+# Of these nothing was kept that could be read.
+NOTHING_KEPT = frozenset({rejects.EMPTY, rejects.FILE_DAMAGED, rejects.TOO_LONG})
+
+
+@dataclass(slots=True)
+class Replay:
+    """What became of the rejects of a source."""
+
+    read: int = 0  # events now, and no longer rejects
+    refused: int = 0  # still
+    not_whole: int = 0  # only their beginning was kept
+    alerts: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)  # of those still refused
+
+
+def replay_rejects(centre: Centre, source: str, *, reason: str = "") -> Replay:
+    """Take every kept reject of a source the way of a new record; safe to stop and to repeat.
+
+    An event gets the identity and the moment of receipt that its record had, so nothing is stored
+    twice. Raises Unavailable when a store does not answer; what was read until then stays.
+    """
+    told = Replay()
+    last = ""
+    while True:
+        query = select(Reject).where(Reject.source == source, Reject.id > last)
+        if reason:
+            query = query.where(Reject.reason == reason)
+        with centre.database.reading() as session:
+            rows = list(session.scalars(query.order_by(Reject.id).limit(limits.REPLAY_BATCH)))
+            session.expunge_all()
+        if not rows:
+            return told
+        last = rows[-1].id
+        whole = [row for row in rows if _is_whole(row)]
+        told.not_whole += len(rows) - len(whole)
+        whole.sort(key=_origin_of)
+        for (stream, epoch, sensor, entity, received_at), group in groupby(whole, _origin_of):
+            origin = Origin(source, stream, epoch, sensor or None, entity or None)
+            _read_again(centre, origin, list(group), received_at=received_at, told=told)
+
+
+def _is_whole(row: Reject) -> bool:
+    return row.reason not in NOTHING_KEPT and len(row.sample) < limits.REJECT_SAMPLE_CHARS_MAX
+
+
+def _origin_of(row: Reject) -> tuple[str, str, int, int, datetime]:
+    return row.stream, row.epoch, row.sensor_id or 0, row.entity_id or 0, row.received_at
+
+
+def _read_again(
+    centre: Centre, origin: Origin, rows: Sequence[Reject], *, received_at: datetime, told: Replay
+) -> None:
+    raws = [Raw(row.seq, row.sample.encode()) for row in rows]
+    read = normalize(origin, raws, centre.definitions, received_at=received_at)
+    centre.events.write(read.events)
+    with centre.database.transaction() as session:
+        # Whoever reads the same ones at the same time waits here, and then finds none.
+        query = select(Reject).where(Reject.id.in_([row.id for row in rows])).with_for_update()
+        left = {row.id: row for row in session.scalars(query)}
+        events = [event for event in read.events if event.id in left]
+        detector = centre.detector
+        suspects = list(centre.indicators.current(session).suspects(events))
+        spotted = Spotted(detector, detector.match(events), suspects)
+        alerts = examine(centre, session, spotted, via=VIA)
+        for event in events:
+            session.delete(left[event.id])
+        for one in read.rejected:
+            if one.id in left:
+                left[one.id].reason, left[one.id].detail = one.reason, one.detail
+        _move_counts(session, origin, len(events), received_at)
+    told.read += len(events)
+    told.alerts += len(alerts)
+    _note_refused(read, told)
+    counters.EVENTS_STORED.labels(origin.source).inc(len(events))
+    for alert in alerts:
+        counters.ALERTS_RAISED.labels(alert.rule_id).inc()
+
+
+def _note_refused(read: Normalised, told: Replay) -> None:
+    told.refused += len(read.rejected)
+    for one in read.rejected:
+        told.reasons[one.reason] = told.reasons.get(one.reason, 0) + 1
+
+
+def _move_counts(session: Session, origin: Origin, count: int, received_at: datetime) -> None:
+    """They count as events of the hour in which they came."""
+    if not count:
+        return
+    hour = received_at.replace(minute=0, second=0, microsecond=0)
+    owner = f"sensor:{origin.sensor_id}" if origin.sensor_id else "local"
+    volume = session.scalar(
+        select(SourceVolume)
+        .where(
+            SourceVolume.hour == hour,
+            SourceVolume.source == origin.source,
+            SourceVolume.sensor_key == owner,
+        )
+        .with_for_update()
+    )
+    sensor = (
+        session.get(Sensor, origin.sensor_id, with_for_update=True) if origin.sensor_id else None
+    )
+    for row in (volume, sensor):
+        if row is not None:
+            row.event_count += count
+            row.reject_count = max(row.reject_count - count, 0)
