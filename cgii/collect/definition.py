@@ -1,6 +1,6 @@
 """Sources as they stand in collectors/<vendor>_<product>.yml: found, read, checked, compiled."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
@@ -18,9 +18,11 @@ from cgii.collect.definition_parts import (
     Message,
     Pattern,
     TimeRule,
+    any_of,
 )
 
 # Parsers of what devices send by syslog; of plain lines in files nothing is expected there.
+GENERIC = "syslog"  # takes what no other source does
 TOLD_BY_LINE = frozenset(
     {"syslog_lines", "key_values", "columns", "cef", "leef", "windows", "auditd"}
 )
@@ -59,6 +61,7 @@ class Definitions:
     rejected: tuple[ContentError, ...] = ()
     by_program: Mapping[str, str] = field(default_factory=dict)  # syslog program → source
     told_by_line: tuple[Definition, ...] = ()  # whose syslog lines need not name a program
+    may_be_told: Callable[[bytes], Any] = bool  # whether some of them may know the line
 
 
 def load_definitions(site: Path | None = None) -> Definitions:
@@ -73,8 +76,13 @@ def load_definitions(site: Path | None = None) -> Definitions:
             by_name[definition.name] = definition
             by_program.update(dict.fromkeys(definition.programs, definition.name))
     ranked = sorted(by_name.values(), key=lambda found: (found.fingerprint.rank, found.name))
-    by_line = tuple(one for one in ranked if one.parser in TOLD_BY_LINE and one.fingerprint.lines)
-    return Definitions(by_name, tuple(rejected), by_program, by_line)
+    by_line = tuple(
+        one
+        for one in ranked
+        if one.parser in TOLD_BY_LINE and one.fingerprint.lines and one.name != GENERIC
+    )
+    may_be = any_of([text for one in by_line for text in one.fingerprint.texts])
+    return Definitions(by_name, tuple(rejected), by_program, by_line, may_be)
 
 
 def read_definition(path: Path) -> tuple[Definition | None, list[ContentError]]:

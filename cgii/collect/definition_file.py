@@ -337,4 +337,5 @@ class DefinitionFile:
             tuple(matches),
             tuple(tuple(str(name) for name in names) for names in keys),
             self._text((*place, "magic")).encode(),
+            self._texts((*place, "lines")),
         )

@@ -216,6 +216,7 @@ class Fingerprint:
     lines: tuple[Callable[[bytes], Any], ...] = ()
     keys: tuple[tuple[str, ...], ...] = ()  # alternatives: all of these names in a JSON object
     magic: bytes = b""
+    texts: tuple[str, ...] = ()  # of `lines`, as they were written
 
     def fits_line(self, line: bytes) -> bool:
         """Whether the line looks like one of this source."""
@@ -240,6 +241,17 @@ def compile_pattern(regex: str) -> Any:  # re2 has no types
         raise ValueError(
             reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
         ) from error
+
+
+def any_of(texts: Sequence[str]) -> Callable[[bytes], Any]:
+    """Whether a line fits one of these patterns, in one pass; where that is too much, always."""
+    try:
+        found: Callable[[bytes], Any] = compile_pattern(
+            "|".join(f"(?:{one})" for one in texts)
+        ).match
+    except ValueError:
+        return bool
+    return found
 
 
 def literal_prefix(regex: str) -> str:

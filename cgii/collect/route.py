@@ -3,11 +3,10 @@
 import orjson
 
 from cgii.base import limits
-from cgii.collect.definition import Definition, Definitions
+from cgii.collect.definition import GENERIC, Definition, Definitions
 from cgii.collect.parsers.syslog_lines import read_header
 from cgii.collect.rejects import Unreadable
 
-GENERIC = "syslog"
 JSON_PARSERS = ("json_lines", "windows")
 
 
@@ -37,6 +36,8 @@ def _by_program(text: str, definitions: Definitions) -> str:
 
 def _by_line(line: bytes, definitions: Definitions) -> str:
     """For what names no program: many devices write a format of their own behind the header."""
+    if not definitions.may_be_told(line):
+        return GENERIC
     for found in definitions.told_by_line:
         if found.fingerprint.fits_line(line):
             return found.name

@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 from cgii.base.content import find
-from cgii.collect.definition import load_definitions
+from cgii.collect.definition import GENERIC, load_definitions
 from cgii.collect.files import guess_source
-from cgii.collect.route import GENERIC, choose_source
+from cgii.collect.route import choose_source
 from cgii.collect.trial import check_collectors
 
 DEFINITIONS = load_definitions()

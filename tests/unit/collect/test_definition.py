@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from cgii.base import limits
 from cgii.collect.definition import load_definitions, read_definition
-from cgii.collect.definition_parts import compile_pattern, literal_prefix
+from cgii.collect.definition_parts import any_of, compile_pattern, literal_prefix
 
 GOOD = """\
 name: demo_app
@@ -139,3 +140,11 @@ def test_bytes_that_are_no_text_are_rejected(tmp_path: Path) -> None:
 def test_a_prefix_is_only_taken_where_every_match_begins_with_it(regex: str, prefix: str) -> None:
     compile_pattern(regex)
     assert literal_prefix(regex) == prefix
+
+
+def test_many_patterns_are_tried_at_once_unless_they_are_too_many() -> None:
+    some = any_of(["^a|b", "c$"])
+    assert [bool(some(line)) for line in (b"a", b"b", b"xb", b"c", b"cx")] == [
+        True, True, False, True, False,
+    ]  # fmt: skip
+    assert any_of(["a" * limits.REGEX_CHARS_MAX, "b"])(b"anything")
