@@ -43,8 +43,13 @@ FOLLOW_HEAD_BYTES = 256  # by these a file is known again after a restart
 FOLLOW_SIBLINGS_MAX = 200  # rotated neighbours looked at to find a file that was renamed
 SEND_TRIES_MAX = 4  # of one batch to a remote centre before the caller decides
 SEND_TIMEOUT_SECONDS = 30
+SEND_REFUSED_SECONDS = 60  # between tries while the centre does not accept the token
+SPOOL_BYTES_MAX = 1024 * 1024 * 1024  # of a sensor's queue on disk, unless its file says otherwise
+SPOOL_SEGMENT_BYTES = 16 * 1024 * 1024
+SPOOL_ENTRY_BYTES_MAX = 256 * 1024 * 1024  # more cannot be meant: the entry is damaged
 LISTEN_FLUSH_SECONDS = 0.5  # a lone line waits this long at most
 LISTEN_BATCH_RECORDS = 1_000
+KERNEL_LOOK_SECONDS = 10  # between two looks for datagrams that the system dropped
 TCP_CONNECTIONS_MAX = 512
 TCP_IDLE_SECONDS_MAX = 600
 

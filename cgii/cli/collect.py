@@ -10,13 +10,15 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cgii.base import logs
+from cgii.base import limits, logs
 from cgii.base.errors import Invalid
 from cgii.base.settings import Settings, load
 from cgii.cli.supervise import die_with_parent
 from cgii.collect.definition import load_definitions
+from cgii.collect.drain import Drain, Places, keeper
 from cgii.collect.listen import Follow, Inputs, Listener
 from cgii.collect.send import Sender
+from cgii.collect.spool import Spool
 
 
 class FollowConfig(BaseModel):
@@ -39,6 +41,8 @@ class SensorConfig(BaseModel):
     syslog_udp_port: int | None = Field(None, ge=1, le=65535)
     syslog_tcp_port: int | None = Field(None, ge=1, le=65535)
     follow: tuple[FollowConfig, ...] = ()
+    spool: Path | None = None  # beside this file unless it is given
+    spool_mib_max: int = Field(limits.SPOOL_BYTES_MAX >> 20, ge=1)
 
     @property
     def secret(self) -> str:
@@ -67,8 +71,17 @@ def collect(
         tcp_port=sensor.syslog_tcp_port,
         follow=tuple(Follow(one.source, one.path) for one in sensor.follow),
     )
+    definitions = load_definitions(sensor.site)
+    spool = Spool(sensor.spool or config.parent / "spool", bytes_max=sensor.spool_mib_max << 20)
+    places = Places(spool.folder / "places.json")
     with Sender(sensor.centre, sensor.secret) as sender:
-        _listen(Listener(inputs, load_definitions(sensor.site), sender.deliver))
+        drain = Drain(spool, sender)
+        drain.start()
+        try:
+            _listen(Listener(inputs, definitions, keeper(spool, places), positions=places.known))
+        finally:
+            drain.stop()
+            spool.close()
 
 
 def _read(path: Path) -> SensorConfig:

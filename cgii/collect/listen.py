@@ -16,6 +16,7 @@ from cgii.base import clock, limits, logs
 from cgii.base.counters import EVENTS_DROPPED
 from cgii.base.errors import CgiiError, Unavailable
 from cgii.base.ids import token
+from cgii.collect import gaps
 from cgii.collect.buffer import Batch, Buffer, Item
 from cgii.collect.definition import Definitions
 from cgii.collect.inputs.follow import FollowedFile, Line, Position
@@ -72,6 +73,10 @@ class Listener:
         self._epoch = f"{clock.now():%Y%m%dT%H%M%S}-{token()[:8]}"
         self._streams: dict[tuple[str, str], Origin] = {}
         self._next: dict[str, int] = {}
+        self._full = gaps.Gap("syslog_udp", gaps.FULL)
+        self._dropped = gaps.Gap("syslog_udp", gaps.KERNEL)
+        self._kernel: gaps.KernelLosses | None = None
+        self._looked_at = 0.0
         self._given_up: set[str] = set()  # streams of which a batch was left at the end
         self.started = asyncio.Event()
         self.udp_port = self.tcp_port = 0  # the ports in use, once started
@@ -106,6 +111,7 @@ class Listener:
                 transport = await serve_udp(inputs.host, inputs.udp_port, self._offer_udp)
                 closing.append(transport)
                 self.udp_port = transport.get_extra_info("sockname")[1]
+                self._kernel = gaps.KernelLosses(self.udp_port)
             if inputs.tcp_port is not None:
                 server = await tcp.serve(inputs.host, inputs.tcp_port)
                 closing.append(server)
@@ -119,6 +125,7 @@ class Listener:
 
     def _offer_udp(self, line: bytes, peer: str) -> bool:
         if self._buffer.is_full:
+            self._full.add()
             return False
         self._add("udp", line, peer)
         return True
@@ -128,10 +135,27 @@ class Listener:
         self._add("tcp", line, peer)
 
     def _add(self, way: str, line: bytes, peer: str) -> None:
-        origin = self._origin(way, choose_source(line, self._definitions))
+        self._add_to(self._origin(way, choose_source(line, self._definitions)), line, peer)
+
+    def _add_to(self, origin: Origin, line: bytes, peer: str = "") -> None:
         number = self._next[origin.stream]
         self._next[origin.stream] = number + 1
         self._buffer.add(Item(origin, Raw(number, line, peer), len(line)))
+
+    def _tell_losses(self) -> None:
+        """Put what was lost among the records, once there is room for it."""
+        now = asyncio.get_running_loop().time()
+        if self._kernel is not None and now - self._looked_at >= limits.KERNEL_LOOK_SECONDS:
+            self._looked_at = now
+            lost = self._kernel.new()
+            self._dropped.add(lost)
+            EVENTS_DROPPED.labels("syslog_udp", "kernel").inc(lost)
+        if self._buffer.is_full:
+            return
+        for gap in (self._full, self._dropped):
+            told = gap.told()
+            if told is not None:
+                self._add_to(self._origin("sensor", gaps.SOURCE), told)
 
     def _origin(self, way: str, source: str) -> Origin:
         found = self._streams.get((way, source))
@@ -184,6 +208,7 @@ class Listener:
             for task in following:
                 if task.done():
                     task.result()  # a mistake of ours in an input must be seen
+            self._tell_losses()
             await self._buffer.wait_for_items(limits.LISTEN_FLUSH_SECONDS)
             if 0 < len(self._buffer) < limits.LISTEN_BATCH_RECORDS:
                 await _wait(stop, limits.LISTEN_FLUSH_SECONDS)

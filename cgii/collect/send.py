@@ -65,14 +65,15 @@ class Sender:
         body = pack(batch)
         for tries in range(limits.SEND_TRIES_MAX):
             try:
-                return self._send(body)
+                return self.send(body)
             except Unavailable as error:
                 if tries == limits.SEND_TRIES_MAX - 1:
                     raise
-                self._pause(max(back_off(tries, random.random()), _asked_wait(error)))  # noqa: S311
+                self._pause(max(back_off(tries, random.random()), asked_wait(error)))  # noqa: S311
         return None
 
-    def _send(self, body: bytes) -> None:
+    def send(self, body: bytes) -> None:
+        """Send a packed batch once. Raises as `deliver`."""
         headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         try:
             answer = self._client.post(PATH, content=body, headers=headers)
@@ -120,5 +121,6 @@ def _seconds(text: str | None) -> int:
     return min(int(text), 300) if text and text.isdecimal() else 0
 
 
-def _asked_wait(error: Unavailable) -> float:
+def asked_wait(error: Unavailable) -> float:
+    """Seconds that the centre asked for."""
     return float(error.retry_after_seconds)

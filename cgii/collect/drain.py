@@ -1,0 +1,139 @@
+"""Sends what waits in the spool to the centre, in order, for as long as it takes."""
+
+import os
+import random
+import socket
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import orjson
+
+from cgii.base import limits, logs
+from cgii.base.errors import Invalid, NotAllowed, NotSignedIn, Unavailable
+from cgii.base.ids import token
+from cgii.collect import gaps
+from cgii.collect.buffer import Batch
+from cgii.collect.inputs.follow import Position
+from cgii.collect.listen import back_off
+from cgii.collect.send import Sender, asked_wait, pack
+from cgii.collect.spool import Entry, Spool
+from cgii.model.event import Origin, Raw
+
+log = logs.logger("collect")
+
+
+class Drain:
+    """A thread between a spool and a centre. `stop` leaves on disk what was not sent."""
+
+    def __init__(self, spool: Spool, sender: Sender) -> None:
+        self._spool = spool
+        self._sender = sender
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the batch that is on its way."""
+        self._stop.set()
+        self._thread.join(limits.SEND_TIMEOUT_SECONDS)
+
+    def _run(self) -> None:
+        tries = 0
+        while not self._stop.is_set():
+            entry = self._spool.peek()
+            if entry is None:
+                self._spool.wait(limits.LISTEN_FLUSH_SECONDS)
+                continue
+            try:
+                self._sender.send(entry.body)
+                self._spool.done(entry)
+                tries = 0
+            except Unavailable as error:
+                log.warning("batch not delivered, will be tried again", reason=str(error))
+                self._stop.wait(max(back_off(tries, random.random()), asked_wait(error)))  # noqa: S311
+                tries += 1
+            except (NotSignedIn, NotAllowed) as error:  # somebody may give a new token
+                log.error("the centre does not let this sensor send", reason=str(error))
+                self._stop.wait(limits.SEND_REFUSED_SECONDS)
+            except Invalid as error:
+                log.error("batch refused and set aside", reason=str(error), records=entry.records)
+                self._put_aside(entry, str(error))
+
+    def _put_aside(self, entry: Entry, reason: str) -> None:
+        try:
+            self._spool.set_aside(entry, reason)
+        except OSError as error:  # the disk is full: try all of it again
+            log.error("the batch could not be set aside", reason=error.strerror)
+            self._stop.wait(limits.SEND_REFUSED_SECONDS)
+
+
+class Places:
+    """How far followed files were taken into the spool; a file beside it, replaced as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known = _read(path)
+
+    @property
+    def known(self) -> Mapping[str, Position]:
+        """By stream."""
+        return self._known
+
+    def keep(self, positions: Iterable[Position]) -> None:
+        """Remember these; on disk when this returns. Raises Unavailable if that cannot be."""
+        self._known |= {one.stream: one for one in positions}
+        rows = {key: [one.epoch, one.offset, one.seq] for key, one in self._known.items()}
+        written = self._path.with_suffix(".new")
+        try:
+            with written.open("wb") as file:
+                file.write(orjson.dumps(rows))
+                file.flush()
+                os.fsync(file.fileno())
+            written.replace(self._path)
+        except OSError as error:
+            raise Unavailable(
+                "El sensor no puede escribir su cola: {reason}.", reason=error.strerror
+            ) from error
+
+
+def keeper(spool: Spool, places: Places) -> Callable[[Batch], None]:
+    """A function for a Listener: the batch is on disk when it returns.
+
+    The place comes after the records: who falls between them reads some lines again, under the
+    same numbers, and the centre knows them.
+    """
+
+    epoch, told, number = token()[:16], 0, 0
+
+    def keep(batch: Batch) -> None:
+        nonlocal told, number
+        if batch.raws:
+            spool.append(pack(batch), len(batch.raws))
+        if spool.damaged_bytes > told:
+            lost = gaps.record("damage", "spool", gaps.CHECKSUM, bytes=spool.damaged_bytes - told)
+            origin = Origin(gaps.SOURCE, f"spool:{socket.gethostname()}/{gaps.SOURCE}", epoch)
+            spool.append(pack(Batch(origin, [Raw(number, lost)])), 1)
+            told, number = spool.damaged_bytes, number + 1
+        if batch.positions:
+            places.keep(batch.positions)
+
+    return keep
+
+
+def _read(path: Path) -> dict[str, Position]:
+    try:
+        rows = orjson.loads(path.read_bytes())
+        return {
+            key: Position(key, epoch, offset, seq) for key, (epoch, offset, seq) in rows.items()
+        }
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        log.warning(
+            "the places of followed files cannot be read; from the start", reason=str(error)
+        )
+        return {}

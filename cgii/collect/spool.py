@@ -1,0 +1,321 @@
+"""The sensor's queue on disk: a batch waits here until the centre has said that it keeps it.
+
+Segments of entries; an entry is a header (magic, records, bytes, CRC-32) and the body as it will be
+sent. `append` returns once the entry is on disk. What a fall left unfinished at the end is cut off;
+a damaged segment is set aside, and what was lost with it is told.
+"""
+
+import fcntl
+import os
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cgii.base import limits, logs
+from cgii.base.errors import Unavailable
+
+MAGIC = b"CGS1"
+HEAD = struct.Struct(">4sIII")
+SUFFIX = ".seg"
+DAMAGED, REFUSED = "damaged", "refused"  # folders for what is set aside
+
+log = logs.logger("collect")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry begins; places are in the order of their entries."""
+
+    segment: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One batch: its place, the place after it, how many records, the body."""
+
+    at: Place
+    after: Place
+    records: int
+    body: bytes
+
+
+class Spool:
+    """Bounded in bytes. One thread appends, another one takes what is oldest."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        bytes_max: int = limits.SPOOL_BYTES_MAX,
+        segment_bytes: int = limits.SPOOL_SEGMENT_BYTES,
+    ) -> None:
+        self.folder = folder
+        self._bytes_max = bytes_max
+        self._segment_bytes = segment_bytes
+        self._lock = threading.Condition()
+        self._sizes: dict[int, int] = {}  # of the segments, the oldest first
+        self._file: int | None = None  # the one that is written to
+        self.records = 0  # that wait
+        self.damaged_bytes = 0  # set aside since the start
+        folder.mkdir(parents=True, exist_ok=True)
+        self._owner = _own(folder / "lock")
+        self._next = Place(0, 0)
+        self._recover()
+
+    def close(self) -> None:
+        """Let go of the files; what waits stays."""
+        with self._lock:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+            os.close(self._owner)
+
+    @property
+    def size(self) -> int:
+        """How many bytes wait."""
+        return sum(self._sizes.values()) - self._next.offset
+
+    def append(self, body: bytes, records: int) -> None:
+        """Keep one batch; on disk when this returns. Raises Unavailable without room."""
+        data = HEAD.pack(MAGIC, records, len(body), zlib.crc32(body)) + body
+        with self._lock:
+            if self.size + len(data) > self._bytes_max:
+                raise Unavailable("La cola en disco del sensor está llena.")
+            segment = self._writable()
+            size = self._sizes[segment]
+            try:
+                _write(self._file, data)
+            except OSError as error:
+                self._undo(segment, size)
+                raise Unavailable(
+                    "El sensor no puede escribir su cola: {reason}.", reason=error.strerror
+                ) from error
+            self._sizes[segment] = size + len(data)
+            self.records += records
+            self._lock.notify_all()
+
+    def peek(self) -> Entry | None:
+        """The oldest batch that is not done; None while there is none."""
+        with self._lock:
+            while self._next.segment in self._sizes:
+                segment, offset = self._next.segment, self._next.offset
+                if offset < self._sizes[segment]:
+                    entry = self._read(segment, offset)
+                    if entry is not None:
+                        return entry
+                    self._give_up(segment, offset)
+                elif not self._pass(segment):
+                    break
+            return None
+
+    def wait(self, seconds: float) -> None:
+        """Return when something was appended, or after `seconds`."""
+        with self._lock:
+            self._lock.wait(seconds)
+
+    def done(self, entry: Entry) -> None:
+        """The centre has it: it need not be kept any longer."""
+        with self._lock:
+            self._next = entry.after
+            self.records -= entry.records
+            if entry.after.offset >= self._sizes[entry.at.segment]:
+                self._pass(entry.at.segment)
+            self._remember()
+
+    def set_aside(self, entry: Entry, reason: str) -> None:
+        """Put a batch that the centre refuses for good out of the way of the others."""
+        folder = self.folder / REFUSED
+        folder.mkdir(exist_ok=True)
+        name = f"{entry.at.segment:012d}-{entry.at.offset:09d}"
+        (folder / f"{name}.json.gz").write_bytes(entry.body)
+        (folder / f"{name}.txt").write_text(reason + "\n", encoding="utf-8")
+        self.done(entry)
+
+    def _writable(self) -> int:
+        """The number of the segment to be written to, begun if need be."""
+        newest = max(self._sizes, default=-1)
+        if self._file is not None and self._sizes[newest] < self._segment_bytes:
+            return newest
+        # A number is never given again: of a part of it might be known that it was sent.
+        number = max(newest + 1, self._next.segment + (self._next.offset > 0))
+        try:
+            file = os.open(self._path(number), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            _sync_folder(self.folder)
+        except OSError as error:
+            raise Unavailable(
+                "El sensor no puede escribir su cola: {reason}.", reason=error.strerror
+            ) from error
+        if self._file is not None:
+            os.close(self._file)
+        self._file = file
+        self._sizes[number] = 0
+        if len(self._sizes) == 1:
+            self._next = Place(number, 0)
+        return number
+
+    def _undo(self, segment: int, size: int) -> None:
+        """Nothing half written may stay before what comes next."""
+        try:
+            os.truncate(self._path(segment), size)
+        except OSError:
+            # It cannot be cut now: begin another segment, and cut this one when it is read.
+            os.close(self._file) if self._file is not None else None
+            self._file = None
+
+    def _read(self, segment: int, offset: int) -> Entry | None:
+        """The entry there; None if it is damaged."""
+        try:
+            with self._path(segment).open("rb") as file:
+                file.seek(offset)
+                head = file.read(HEAD.size)
+                if len(head) < HEAD.size:
+                    return None
+                magic, records, size, checksum = HEAD.unpack(head)
+                if magic != MAGIC or size > limits.SPOOL_ENTRY_BYTES_MAX:
+                    return None
+                body = file.read(size)
+        except OSError as error:
+            log.error("the spool cannot be read", segment=segment, reason=error.strerror)
+            return None
+        if len(body) < size or zlib.crc32(body) != checksum:
+            return None
+        after = Place(segment, offset + HEAD.size + size)
+        return Entry(Place(segment, offset), after, records, body)
+
+    def _give_up(self, segment: int, offset: int) -> None:
+        """Set a damaged segment aside; what was read of it before is done already."""
+        lost = self._sizes[segment] - offset
+        self.damaged_bytes += lost
+        log.error("a damaged part of the spool was set aside", segment=segment, bytes=lost)
+        folder = self.folder / DAMAGED
+        folder.mkdir(exist_ok=True)
+        path = self._path(segment)
+        if path.exists():
+            path.rename(folder / path.name)
+        self._forget(segment)
+
+    def _pass(self, segment: int) -> bool:
+        """Leave a segment that was read to its end, if another one follows."""
+        if segment == max(self._sizes) and self._file is not None:
+            return False
+        self._path(segment).unlink(missing_ok=True)
+        self._forget(segment)
+        return True
+
+    def _forget(self, segment: int) -> None:
+        if self._sizes and segment == max(self._sizes) and self._file is not None:
+            os.close(self._file)
+            self._file = None
+        del self._sizes[segment]
+        self._next = Place(min(self._sizes, default=segment + 1), 0)
+        self.records = self._count()
+
+    def _count(self) -> int:
+        total = 0
+        for number in self._sizes:
+            begin = self._next.offset if number == self._next.segment else 0
+            total += sum(records for _, records in self._heads(number, begin))
+        return total
+
+    def _heads(self, number: int, begin: int = 0) -> Iterator[tuple[int, int]]:
+        """The end and the number of records of each entry, as far as their heads can be read."""
+        with self._path(number).open("rb") as file:
+            size, offset = os.fstat(file.fileno()).st_size, begin
+            while True:
+                file.seek(offset)
+                head = file.read(HEAD.size)
+                if len(head) < HEAD.size:
+                    return
+                magic, records, length, _ = HEAD.unpack(head)
+                offset += HEAD.size + length
+                if magic != MAGIC or offset > size:
+                    return
+                yield offset, records
+
+    def _recover(self) -> None:
+        """Find what waits; cut off what a fall left unfinished at the end of a segment."""
+        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+            if path.stem.isdecimal():
+                self._sizes[int(path.stem)] = path.stat().st_size
+        # The place counts even where nothing waits: numbers before it are never given again.
+        at = _place(self.folder / "sent") or Place(min(self._sizes, default=0), 0)
+        self._next = at
+        if not self._sizes:
+            return
+        oldest, newest = min(self._sizes), max(self._sizes)
+        for number in [one for one in self._sizes if one < at.segment]:
+            self._path(number).unlink()
+            del self._sizes[number]
+        self._next = at if at.segment in self._sizes else Place(min(self._sizes, default=oldest), 0)
+        if newest in self._sizes:
+            self._cut(newest)
+        if self._next.offset > self._sizes.get(self._next.segment, 0):
+            self._next = Place(self._next.segment, 0)
+        self.records = self._count()
+
+    def _cut(self, number: int) -> None:
+        """Nobody was told that the unfinished end was kept, so nothing is lost with it."""
+        end = begin = 0
+        for after, _ in self._heads(number):
+            begin, end = end, after
+        if end and self._read(number, begin) is None:
+            end = begin
+        if end < self._sizes[number]:
+            log.warning("an unfinished end of the spool was cut off", segment=number)
+            os.truncate(self._path(number), end)
+            self._sizes[number] = end
+
+    def _remember(self) -> None:
+        """Lost with a fall, it only means that some batches are sent twice, which does no harm."""
+        text = f"{self._next.segment} {self._next.offset}\n"
+        written = self.folder / "sent.new"
+        try:
+            written.write_text(text)
+            written.replace(self.folder / "sent")
+        except OSError as error:
+            log.warning("the spool's place was not kept", reason=error.strerror)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:012d}{SUFFIX}"
+
+
+def _own(path: Path) -> int:
+    """Hold the folder for this process. Raises Unavailable if another one holds it."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(file)
+        raise Unavailable(
+            "Otro proceso usa la cola del sensor en {folder}.", folder=path.parent
+        ) from error
+    return file
+
+
+def _write(file: int | None, data: bytes) -> None:
+    if file is None:
+        raise OSError("no segment is open")
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(file, rest) :]
+    os.fsync(file)
+
+
+def _sync_folder(folder: Path) -> None:
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _place(path: Path) -> Place | None:
+    try:
+        segment, offset = path.read_text().split()
+        return Place(int(segment), int(offset))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,138 @@
+"""The spool is sent in order; a centre that is away, busy or unwilling loses nothing."""
+
+import gzip
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import orjson
+import pytest
+
+from cgii.base import limits
+from cgii.base.errors import Unavailable
+from cgii.collect.buffer import Batch
+from cgii.collect.drain import Drain, Places, keeper
+from cgii.collect.inputs.follow import Position
+from cgii.collect.send import Sender
+from cgii.collect.spool import Spool
+from cgii.model.event import Origin, Raw
+
+ORIGIN = Origin("syslog", "syslog:udp:here/syslog", "e1")
+
+
+class Centre:
+    """Answers as it is told, then with 200; keeps what it said 200 to."""
+
+    def __init__(self, answers: list[int], enough: int) -> None:
+        self.answers = answers
+        self.kept: list[str] = []
+        self.done = threading.Event()
+        self._enough = enough
+
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
+        status = self.answers.pop(0) if self.answers else 200
+        if status == 0:
+            raise httpx2.ConnectError("refused")
+        if status == 200:
+            self.kept += orjson.loads(gzip.decompress(request.content))["records"]
+        if len(self.kept) >= self._enough:
+            self.done.set()
+        return httpx2.Response(status)
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cgii.collect.drain.back_off", lambda tries, share: 0.0)
+    monkeypatch.setattr("cgii.collect.drain.asked_wait", lambda error: 0.0)
+    monkeypatch.setattr(limits, "SEND_REFUSED_SECONDS", 0.0)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    found = Spool(tmp_path / "spool")
+    yield found
+    found.close()
+
+
+def batch(*texts: str, seq: int = 0, positions: tuple[Position, ...] = ()) -> Batch:
+    raws = [Raw(seq + number, text.encode()) for number, text in enumerate(texts)]
+    return Batch(ORIGIN, raws, positions)
+
+
+def sent(spool: Spool, centre: Centre) -> None:
+    """Drain until the centre has enough."""
+    transport = httpx2.MockTransport(centre.answer)
+    with Sender("https://centro.example", "secreto", transport=transport) as sender:
+        drain = Drain(spool, sender)
+        drain.start()
+        assert centre.done.wait(60)
+        drain.stop()
+
+
+@pytest.mark.parametrize("answers", [[], [0, 0, 0], [503, 429, 500], [401, 403, 401]])
+def test_all_is_sent_in_order_whatever_the_centre_says_first(
+    spool: Spool, tmp_path: Path, answers: list[int]
+) -> None:
+    keep = keeper(spool, Places(tmp_path / "places.json"))
+    for number in range(5):
+        keep(batch(f"a{number}", f"b{number}", seq=number * 2))
+    centre = Centre(answers, 10)
+    sent(spool, centre)
+
+    assert centre.kept == [f"{letter}{number}" for number in range(5) for letter in "ab"]
+    assert spool.records == 0
+
+
+def test_a_batch_that_is_refused_for_good_holds_up_no_other(spool: Spool, tmp_path: Path) -> None:
+    keep = keeper(spool, Places(tmp_path / "places.json"))
+    keep(batch("bad"))
+    keep(batch("good", seq=1))
+    centre = Centre([422], 1)
+    sent(spool, centre)
+
+    assert centre.kept == ["good"]
+    (reason,) = (spool.folder / "refused").glob("*.txt")
+    assert "422" in reason.read_text()
+
+
+def test_damage_is_told_to_the_centre(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    before = Spool(folder, segment_bytes=1)
+    keeper(before, Places(tmp_path / "places.json"))(batch("lost"))
+    keeper(before, Places(tmp_path / "places.json"))(batch("kept", seq=1))
+    before.close()
+    first = sorted(folder.glob("*.seg"))[0]
+    first.write_bytes(b"\0" * 50)
+    spool = Spool(folder)
+    assert spool.peek() is not None
+    keeper(spool, Places(tmp_path / "places.json"))(batch("next", seq=2))
+    centre = Centre([], 3)
+    sent(spool, centre)
+    spool.close()
+
+    told = orjson.loads(centre.kept[2])
+    assert centre.kept[:2] == ["kept", "next"]
+    assert (told["kind"], told["bytes"]) == ("damage", 50)
+
+
+def test_places_are_kept_with_what_was_read(spool: Spool, tmp_path: Path) -> None:
+    path = tmp_path / "places.json"
+    place = Position("file:/var/log/a", "e", 120, 3)
+    keeper(spool, Places(path))(batch("x", positions=(place,)))
+
+    assert Places(path).known == {"file:/var/log/a": place}
+    path.write_text("{broken")
+    assert Places(path).known == {}
+    path.write_text('{"a": 5}')
+    assert Places(path).known == {}
+
+
+def test_without_room_the_place_stays_where_it_was(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", bytes_max=10)
+    places = Places(tmp_path / "places.json")
+    with pytest.raises(Unavailable):
+        keeper(spool, places)(batch("x" * 500, positions=(Position("file:a", "e", 1, 1),)))
+
+    assert places.known == {}
+    spool.close()
