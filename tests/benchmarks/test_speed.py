@@ -9,6 +9,7 @@ from tests.benchmarks import (
     bench_pages,
     bench_pipeline,
     bench_rules,
+    bench_spool,
 )
 from tests.benchmarks.figures import show
 
@@ -29,6 +30,10 @@ def test_detection() -> None:
 
 def test_indicators() -> None:
     show("Indicators: a million values", bench_indicators.bench())
+
+
+def test_spool() -> None:
+    show("Spool: the sensor's queue on disk", bench_spool.bench())
 
 
 def test_events() -> None:
