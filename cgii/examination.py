@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from cgii.base import counters, limits
+from cgii.base.logs import logger
 from cgii.centre import Centre
 from cgii.detect.alerts import Match, observables_of
 from cgii.detect.detector import Detector
@@ -19,6 +20,7 @@ from cgii.detect.window_rows import due_windows, load_windows, note_losses, save
 from cgii.model.event import Alert, Event
 from cgii.respond.intake import fold_alerts
 
+log = logger("pipeline")
 PLACES = ("host", "ip", "domain")  # observables that tell whose network it was
 
 
@@ -32,6 +34,24 @@ class Spotted:
     detector: Detector
     matches: Sequence[Match]
     suspects: Sequence[Suspect] = ()
+
+
+def matched(detector: Detector, events: Sequence[Event]) -> list[Match]:
+    """The matches of a batch; an event that trips over a mistake of ours is left out, and told."""
+    try:
+        return detector.match(events)
+    except Exception:
+        # A fault of ours in one rule or event must not stop what everybody else sends: find
+        # the event, leave it unexamined, and say so.
+        log.exception("batch could not be examined at once", events=len(events))
+    matches: list[Match] = []
+    for event in events:
+        try:
+            matches.extend(detector.match([event]))
+        except Exception:
+            log.exception("event left unexamined", event_id=event.id, source=event.source)
+            counters.EVENTS_UNEXAMINED.inc()
+    return matches
 
 
 def examine(centre: Centre, session: Session, spotted: Spotted, *, via: str) -> tuple[Alert, ...]:

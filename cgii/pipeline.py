@@ -11,17 +11,14 @@ from sqlalchemy.orm import Session
 
 from cgii.base import counters
 from cgii.base.errors import Unavailable
-from cgii.base.logs import logger
 from cgii.centre import Centre
 from cgii.collect.inputs.follow import Position
 from cgii.collect.normalize import Normalised, normalize
-from cgii.detect.detector import Detector, Match
-from cgii.examination import Spotted, examine
-from cgii.model.event import Event, Origin, Raw, Rejected
+from cgii.examination import Spotted, examine, matched
+from cgii.model.event import Origin, Raw, Rejected
 from cgii.model.records import Batch, Reject, Sensor, SourceVolume
 from cgii.model.records import Position as PositionRow
 
-log = logger("pipeline")
 TRIES = 5  # on PostgreSQL two batches may create the same key at once; the loser starts again
 
 
@@ -56,7 +53,7 @@ def take(
     centre.events.write(read.events)
     detector = centre.detector
     suspects = list(indicators.suspects(read.events))
-    spotted = Spotted(detector, _match(detector, read.events), suspects)
+    spotted = Spotted(detector, matched(detector, read.events), suspects)
     for attempt in range(TRIES):
         try:
             receipt = _commit(
@@ -80,23 +77,6 @@ def _mark(session: Session, origin: Origin, seq: int) -> Batch | None:
             Batch.stream == origin.stream, Batch.epoch == origin.epoch, Batch.seq == seq
         )
     )
-
-
-def _match(detector: Detector, events: list[Event]) -> list[Match]:
-    try:
-        return detector.match(events)
-    except Exception:
-        # A fault of ours in one rule or event must not stop what everybody else sends: find
-        # the event, leave it unexamined, and say so.
-        log.exception("batch could not be examined at once", events=len(events))
-    matches: list[Match] = []
-    for event in events:
-        try:
-            matches.extend(detector.match([event]))
-        except Exception:
-            log.exception("event left unexamined", event_id=event.id, source=event.source)
-            counters.EVENTS_UNEXAMINED.inc()
-    return matches
 
 
 def _commit(

@@ -6,17 +6,21 @@ from datetime import datetime
 from itertools import groupby
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cgii.base import counters, limits
+from cgii.base.errors import Unavailable
 from cgii.centre import Centre
 from cgii.collect import rejects
 from cgii.collect.normalize import Normalised, normalize
-from cgii.examination import Spotted, examine
-from cgii.model.event import Origin, Raw
+from cgii.examination import Spotted, examine, matched
+from cgii.model.event import Alert, Origin, Raw
 from cgii.model.records import Reject, Sensor, SourceVolume
 
 VIA = "replay"
+TRIES = 5  # as for a new batch: on PostgreSQL two may create the same key at once
+LETTER_BYTES_MAX = 4
 # Of these nothing was kept that could be read.
 NOTHING_KEPT = frozenset({rejects.EMPTY, rejects.FILE_DAMAGED, rejects.TOO_LONG})
 
@@ -59,7 +63,11 @@ def replay_rejects(centre: Centre, source: str, *, reason: str = "") -> Replay:
 
 
 def _is_whole(row: Reject) -> bool:
-    return row.reason not in NOTHING_KEPT and len(row.sample) < limits.REJECT_SAMPLE_CHARS_MAX
+    # What was cut was cut by its bytes, within a letter perhaps.
+    size = len(row.sample.encode(errors="replace"))
+    return (
+        row.reason not in NOTHING_KEPT and size < limits.REJECT_SAMPLE_CHARS_MAX - LETTER_BYTES_MAX
+    )
 
 
 def _origin_of(row: Reject) -> tuple[str, str, int, int, datetime]:
@@ -72,14 +80,34 @@ def _read_again(
     raws = [Raw(row.seq, row.sample.encode()) for row in rows]
     read = normalize(origin, raws, centre.definitions, received_at=received_at)
     centre.events.write(read.events)
+    for attempt in range(TRIES):
+        try:
+            count, alerts = _commit(centre, origin, read, received_at)
+            break
+        except IntegrityError as error:
+            if attempt == TRIES - 1:
+                raise Unavailable("El centro está ocupado. Repita la orden.") from error
+    told.read += count
+    told.alerts += len(alerts)
+    _note_refused(read, told)
+    counters.EVENTS_STORED.labels(origin.source).inc(count)
+    for alert in alerts:
+        counters.ALERTS_RAISED.labels(alert.rule_id).inc()
+
+
+def _commit(
+    centre: Centre, origin: Origin, read: Normalised, received_at: datetime
+) -> tuple[int, tuple[Alert, ...]]:
+    """How many became events, and their alerts."""
+    ids = [*(one.id for one in read.events), *(one.id for one in read.rejected)]
     with centre.database.transaction() as session:
         # Whoever reads the same ones at the same time waits here, and then finds none.
-        query = select(Reject).where(Reject.id.in_([row.id for row in rows])).with_for_update()
+        query = select(Reject).where(Reject.id.in_(ids)).with_for_update()
         left = {row.id: row for row in session.scalars(query)}
         events = [event for event in read.events if event.id in left]
         detector = centre.detector
         suspects = list(centre.indicators.current(session).suspects(events))
-        spotted = Spotted(detector, detector.match(events), suspects)
+        spotted = Spotted(detector, matched(detector, events), suspects)
         alerts = examine(centre, session, spotted, via=VIA)
         for event in events:
             session.delete(left[event.id])
@@ -87,12 +115,7 @@ def _read_again(
             if one.id in left:
                 left[one.id].reason, left[one.id].detail = one.reason, one.detail
         _move_counts(session, origin, len(events), received_at)
-    told.read += len(events)
-    told.alerts += len(alerts)
-    _note_refused(read, told)
-    counters.EVENTS_STORED.labels(origin.source).inc(len(events))
-    for alert in alerts:
-        counters.ALERTS_RAISED.labels(alert.rule_id).inc()
+    return len(events), alerts
 
 
 def _note_refused(read: Normalised, told: Replay) -> None:

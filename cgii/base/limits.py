@@ -45,6 +45,7 @@ SEND_TRIES_MAX = 4  # of one batch to a remote centre before the caller decides
 SEND_TIMEOUT_SECONDS = 30
 SEND_REFUSED_SECONDS = 60  # between tries while the centre does not accept the token
 SPOOL_BYTES_MAX = 1024 * 1024 * 1024  # of a sensor's queue on disk, unless its file says otherwise
+SPOOL_REFUSED_MAX = 1_000  # batches that the centre refused; older ones give way
 SPOOL_SEGMENT_BYTES = 16 * 1024 * 1024
 SPOOL_ENTRY_BYTES_MAX = 256 * 1024 * 1024  # more cannot be meant: the entry is damaged
 LISTEN_FLUSH_SECONDS = 0.5  # a lone line waits this long at most

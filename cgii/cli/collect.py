@@ -42,7 +42,7 @@ class SensorConfig(BaseModel):
     syslog_tcp_port: int | None = Field(None, ge=1, le=65535)
     follow: tuple[FollowConfig, ...] = ()
     spool: Path | None = None  # beside this file unless it is given
-    spool_mib_max: int = Field(limits.SPOOL_BYTES_MAX >> 20, ge=1)
+    spool_mib_max: int = Field(limits.SPOOL_BYTES_MAX >> 20, ge=16)
 
     @property
     def secret(self) -> str:

@@ -33,14 +33,21 @@ def lower(value: Any) -> str | None:
 
 def ip(value: Any) -> str | None:
     """An address in its canonical form, without a port; IPv4 inside IPv6 is written as IPv4."""
-    return _address(value) if type(value) is str else None
+    if type(value) is not str:
+        return None
+    found = _address(value)
+    if found is None and (with_port := WITH_PORT.fullmatch(value)) is not None:
+        return _address(with_port[1] or with_port[2])
+    return found
+
+
+def bare_ip(value: str) -> str | None:
+    """The same of a text that is an address and nothing else."""
+    return _address(value)
 
 
 @lru_cache(maxsize=65_536)
 def _address(value: str) -> str | None:
-    with_port = WITH_PORT.fullmatch(value)
-    if with_port is not None:
-        value = with_port[1] or with_port[2]
     try:
         address = ipaddress.ip_address(value.strip("[] ").partition("%")[0])
     except ValueError:

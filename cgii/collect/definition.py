@@ -49,6 +49,7 @@ class Definition:
     numbers: frozenset[str]
     needs: tuple[str, ...]  # fields without which a record is of another kind
     columns: tuple[Layout, ...]
+    composed: Mapping[str, Message]  # fields made of others
     fingerprint: Fingerprint
     programs: frozenset[str]  # whose syslog lines belong to this source
 

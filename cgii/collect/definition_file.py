@@ -29,8 +29,8 @@ PARSERS = (
 )  # fmt: skip
 REQUIRED = ("name", "title", "description", "parser", "time", "logsource")
 OPTIONAL = (
-    "zone time_missing options ecs message patterns names numbers needs columns fingerprint "
-    "programs"
+    "zone time_missing options ecs message patterns names numbers needs columns composed "
+    "fingerprint programs"
 ).split()
 OPTIONS: dict[str, Any] = {
     "embedded": (True, False),  # the record may stand behind a syslog header
@@ -80,6 +80,7 @@ class DefinitionFile:
             "numbers": frozenset(self._texts(("numbers",))),
             "needs": self._texts(("needs",)),
             "columns": self._columns(),
+            "composed": self._composed(),
             "fingerprint": self._fingerprint(),
             "programs": frozenset(self._texts(("programs",))),
         }
@@ -300,6 +301,10 @@ class DefinitionFile:
             self._wrong(("columns",), reason)
             return ()
         return tuple(self._layout(("columns", index)) for index in range(len(value)))
+
+    def _composed(self) -> dict[str, Message]:
+        found = self._mapping(("composed",))
+        return {name: Message((), self._text(("composed", name))) for name in found}
 
     def _layout(self, place: Place) -> Layout:
         self._known_keys(place, ("when", "names"))

@@ -17,10 +17,35 @@ from cgii.collect.buffer import Batch
 from cgii.collect.inputs.follow import Position
 from cgii.collect.listen import back_off
 from cgii.collect.send import Sender, asked_wait, pack
-from cgii.collect.spool import Entry, Spool
+from cgii.collect.spool import Spool
 from cgii.model.event import Origin, Raw
 
 log = logs.logger("collect")
+
+
+class Losses:
+    """Puts into the spool what the sensor lost, as records of a stream of their own."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._origin = Origin(
+            gaps.SOURCE, f"spool:{socket.gethostname()}/{gaps.SOURCE}", token()[:16]
+        )
+        self._number = 0
+        self._damaged = 0  # bytes that were told
+
+    def tell(self, kind: str, reason: str, **facts: object) -> None:
+        """Tell of one loss. Raises Unavailable without room."""
+        told = gaps.record(kind, "spool", reason, **facts)
+        self._spool.append(pack(Batch(self._origin, [Raw(self._number, told)])), 1)
+        self._number += 1
+
+    def tell_damage(self) -> None:
+        """Tell of what was set aside since the last time."""
+        damaged = self._spool.damaged_bytes
+        if damaged > self._damaged:
+            self.tell("damage", gaps.CHECKSUM, bytes=damaged - self._damaged)
+            self._damaged = damaged
 
 
 class Drain:
@@ -29,6 +54,8 @@ class Drain:
     def __init__(self, spool: Spool, sender: Sender) -> None:
         self._spool = spool
         self._sender = sender
+        self._losses = Losses(spool)
+        self._tries = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
 
@@ -42,33 +69,35 @@ class Drain:
         self._thread.join(limits.SEND_TIMEOUT_SECONDS)
 
     def _run(self) -> None:
-        tries = 0
         while not self._stop.is_set():
-            entry = self._spool.peek()
-            if entry is None:
-                self._spool.wait(limits.LISTEN_FLUSH_SECONDS)
-                continue
             try:
-                self._sender.send(entry.body)
-                self._spool.done(entry)
-                tries = 0
+                self._turn()
+                self._tries = 0
             except Unavailable as error:
                 log.warning("batch not delivered, will be tried again", reason=str(error))
-                self._stop.wait(max(back_off(tries, random.random()), asked_wait(error)))  # noqa: S311
-                tries += 1
-            except (NotSignedIn, NotAllowed) as error:  # somebody may give a new token
+                pause = max(back_off(self._tries, random.random()), asked_wait(error))  # noqa: S311
+                self._stop.wait(pause)
+                self._tries += 1
+            except (NotSignedIn, NotAllowed) as error:
                 log.error("the centre does not let this sensor send", reason=str(error))
                 self._stop.wait(limits.SEND_REFUSED_SECONDS)
-            except Invalid as error:
-                log.error("batch refused and set aside", reason=str(error), records=entry.records)
-                self._put_aside(entry, str(error))
+            except OSError as error:  # of its own disk: nothing was marked as sent
+                log.error("the spool cannot be used", reason=str(error))
+                self._stop.wait(limits.SEND_REFUSED_SECONDS)
 
-    def _put_aside(self, entry: Entry, reason: str) -> None:
+    def _turn(self) -> None:
+        entry = self._spool.peek()
+        self._losses.tell_damage()
+        if entry is None:
+            self._spool.wait(limits.LISTEN_FLUSH_SECONDS)
+            return
         try:
-            self._spool.set_aside(entry, reason)
-        except OSError as error:  # the disk is full: try all of it again
-            log.error("the batch could not be set aside", reason=error.strerror)
-            self._stop.wait(limits.SEND_REFUSED_SECONDS)
+            self._sender.send(entry.body)
+            self._spool.done(entry)
+        except Invalid as error:
+            log.error("batch refused and set aside", reason=str(error), records=entry.records)
+            self._spool.set_aside(entry, str(error))
+            self._losses.tell("gap", "refused", count=entry.records)
 
 
 class Places:
@@ -76,6 +105,7 @@ class Places:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = threading.Lock()  # several files may begin to be followed at once
         self._known = _read(path)
 
     @property
@@ -85,19 +115,21 @@ class Places:
 
     def keep(self, positions: Iterable[Position]) -> None:
         """Remember these; on disk when this returns. Raises Unavailable if that cannot be."""
-        self._known |= {one.stream: one for one in positions}
-        rows = {key: [one.epoch, one.offset, one.seq] for key, one in self._known.items()}
-        written = self._path.with_suffix(".new")
-        try:
-            with written.open("wb") as file:
-                file.write(orjson.dumps(rows))
-                file.flush()
-                os.fsync(file.fileno())
-            written.replace(self._path)
-        except OSError as error:
-            raise Unavailable(
-                "El sensor no puede escribir su cola: {reason}.", reason=error.strerror
-            ) from error
+        with self._lock:
+            known = self._known | {one.stream: one for one in positions}
+            rows = {key: [one.epoch, one.offset, one.seq] for key, one in known.items()}
+            written = self._path.with_suffix(".new")
+            try:
+                with written.open("wb") as file:
+                    file.write(orjson.dumps(rows))
+                    file.flush()
+                    os.fsync(file.fileno())
+                written.replace(self._path)
+            except OSError as error:
+                raise Unavailable(
+                    "El sensor no puede escribir su cola: {reason}.", reason=error.strerror
+                ) from error
+            self._known = known
 
 
 def keeper(spool: Spool, places: Places) -> Callable[[Batch], None]:
@@ -107,17 +139,9 @@ def keeper(spool: Spool, places: Places) -> Callable[[Batch], None]:
     same numbers, and the centre knows them.
     """
 
-    epoch, told, number = token()[:16], 0, 0
-
     def keep(batch: Batch) -> None:
-        nonlocal told, number
         if batch.raws:
             spool.append(pack(batch), len(batch.raws))
-        if spool.damaged_bytes > told:
-            lost = gaps.record("damage", "spool", gaps.CHECKSUM, bytes=spool.damaged_bytes - told)
-            origin = Origin(gaps.SOURCE, f"spool:{socket.gethostname()}/{gaps.SOURCE}", epoch)
-            spool.append(pack(Batch(origin, [Raw(number, lost)])), 1)
-            told, number = spool.damaged_bytes, number + 1
         if batch.positions:
             places.keep(batch.positions)
 

@@ -8,7 +8,7 @@ import orjson
 
 from cgii.base import clock
 
-SOURCE = "cgii_sensor"
+SOURCE = "sensor_losses"
 FULL, KERNEL, CHECKSUM = "full", "kernel", "checksum"
 UDP_TABLES = (Path("/proc/net/udp"), Path("/proc/net/udp6"))
 
@@ -38,8 +38,8 @@ class Gap:
 
 
 def record(kind: str, way: str, reason: str, **facts: object) -> bytes:
-    """One record of the source `cgii_sensor`."""
-    told = {"cgii_sensor": 1, "time": clock.now().isoformat(), "kind": kind, "input": way}
+    """One record of the source `sensor_losses`."""
+    told = {"sensor_losses": 1, "time": clock.now().isoformat(), "kind": kind, "input": way}
     return orjson.dumps({**told, "reason": reason, **facts, "host": socket.gethostname()})
 
 

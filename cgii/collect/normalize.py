@@ -10,7 +10,7 @@ import orjson
 from cgii.base import limits
 from cgii.base.ids import event_id
 from cgii.collect import rejects
-from cgii.collect.convert import ip
+from cgii.collect.convert import bare_ip
 from cgii.collect.definition import Definition, Definitions
 from cgii.collect.parsers import (
     auditd,
@@ -129,7 +129,7 @@ def _moment(fields: Mapping[str, Any], definition: Definition, received_at: date
 
 
 def _add_peer(ecs: dict[str, Any], peer: str) -> None:
-    address = ip(peer)
+    address = bare_ip(peer)
     if address is not None:
         ecs["log.source.address"] = ecs["observer.ip"] = address
         return

@@ -17,6 +17,7 @@ from cgii.collect.buffer import Batch
 from cgii.collect.listen import back_off
 
 PATH = "/api/v1/ingest"
+REFUSED = frozenset({400, 413, 422})  # what is said of a batch, not of the moment
 PACK_LEVEL = 5  # a third of the time of 9 for nearly the same size
 
 
@@ -88,11 +89,12 @@ class Sender:
             raise NotSignedIn("El centro no reconoce el token de este sensor.")
         if status == 403:
             raise NotAllowed("El centro no permite que este sensor envíe registros.")
-        if status == 429 or status >= 500:
-            busy = Unavailable("El centro está ocupado (respuesta {status}).", status=status)
-            busy.retry_after_seconds = _seconds(answer.headers.get("Retry-After"))
-            raise busy
-        raise Invalid("El centro rechazó el lote (respuesta {status}).", status=status)
+        if status in REFUSED:
+            raise Invalid("El centro rechazó el lote (respuesta {status}).", status=status)
+        # Busy, or not the centre at all: a proxy, another address. It may pass; the batch stays.
+        busy = Unavailable("El centro no atiende (respuesta {status}).", status=status)
+        busy.retry_after_seconds = _seconds(answer.headers.get("Retry-After"))
+        raise busy
 
 
 def pack(batch: Batch) -> bytes:
@@ -108,7 +110,7 @@ def pack(batch: Batch) -> bytes:
         "seq": raws[0].seq if raws else 0,
         "records": [_record(raw.data) for raw in raws],
     }
-    if any(convert.ip(raw.peer) for raw in raws):
+    if any(convert.bare_ip(raw.peer) for raw in raws):
         body["peers"] = [raw.peer for raw in raws]  # who spoke to the sensor, record by record
     return gzip.compress(orjson.dumps(body), PACK_LEVEL, mtime=0)
 

@@ -5,6 +5,7 @@ sent. `append` returns once the entry is on disk. What a fall left unfinished at
 a damaged segment is set aside, and what was lost with it is told.
 """
 
+import contextlib
 import fcntl
 import os
 import struct
@@ -61,10 +62,17 @@ class Spool:
         self._file: int | None = None  # the one that is written to
         self.records = 0  # that wait
         self.damaged_bytes = 0  # set aside since the start
-        folder.mkdir(parents=True, exist_ok=True)
-        self._owner = _own(folder / "lock")
         self._next = Place(0, 0)
-        self._recover()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._owner = _own(folder / "lock")
+            self._recover()
+        except OSError as error:
+            raise Unavailable(
+                "El sensor no puede usar su cola en {folder}: {reason}.",
+                folder=folder,
+                reason=error.strerror,
+            ) from error
 
     def close(self) -> None:
         """Let go of the files; what waits stays."""
@@ -83,7 +91,7 @@ class Spool:
         """Keep one batch; on disk when this returns. Raises Unavailable without room."""
         data = HEAD.pack(MAGIC, records, len(body), zlib.crc32(body)) + body
         with self._lock:
-            if self.size + len(data) > self._bytes_max:
+            if self.size and self.size + len(data) > self._bytes_max:
                 raise Unavailable("La cola en disco del sensor está llena.")
             segment = self._writable()
             size = self._sizes[segment]
@@ -107,7 +115,7 @@ class Spool:
                     entry = self._read(segment, offset)
                     if entry is not None:
                         return entry
-                    self._give_up(segment, offset)
+                    self._skip(segment, offset)
                 elif not self._pass(segment):
                     break
             return None
@@ -130,6 +138,8 @@ class Spool:
         """Put a batch that the centre refuses for good out of the way of the others."""
         folder = self.folder / REFUSED
         folder.mkdir(exist_ok=True)
+        for old in sorted(folder.iterdir())[: -2 * limits.SPOOL_REFUSED_MAX or None]:
+            old.unlink()
         name = f"{entry.at.segment:012d}-{entry.at.offset:09d}"
         (folder / f"{name}.json.gz").write_bytes(entry.body)
         (folder / f"{name}.txt").write_text(reason + "\n", encoding="utf-8")
@@ -186,33 +196,45 @@ class Spool:
         after = Place(segment, offset + HEAD.size + size)
         return Entry(Place(segment, offset), after, records, body)
 
-    def _give_up(self, segment: int, offset: int) -> None:
-        """Set a damaged segment aside; what was read of it before is done already."""
-        lost = self._sizes[segment] - offset
-        self.damaged_bytes += lost
-        log.error("a damaged part of the spool was set aside", segment=segment, bytes=lost)
+    def _skip(self, segment: int, offset: int) -> None:
+        """Set what is damaged there aside and go on with the next whole entry."""
+        end = self._whole_after(segment, offset) or self._sizes[segment]
+        self._keep_damaged(segment, offset, end)
+        self._next = Place(segment, end)
+        self.records = self._count()
+
+    def _keep_damaged(self, segment: int, begin: int, end: int) -> None:
+        self.damaged_bytes += end - begin
+        log.error("a damaged part of the spool was set aside", segment=segment, bytes=end - begin)
         folder = self.folder / DAMAGED
-        folder.mkdir(exist_ok=True)
-        path = self._path(segment)
-        if path.exists():
-            path.rename(folder / path.name)
-        self._forget(segment)
+        with contextlib.suppress(OSError):  # it is lost to us in any case
+            folder.mkdir(exist_ok=True)
+            data = self._bytes(segment, begin)[: end - begin]
+            (folder / f"{segment:012d}-{begin:09d}").write_bytes(data)
+
+    def _whole_after(self, segment: int, offset: int) -> int | None:
+        """Where the next entry begins that can be read."""
+        data, at = self._bytes(segment, offset), 0
+        while (at := data.find(MAGIC, at + 1)) > 0:
+            if self._read(segment, offset + at) is not None:
+                return offset + at
+        return None
+
+    def _bytes(self, segment: int, offset: int) -> bytes:
+        with contextlib.suppress(OSError), self._path(segment).open("rb") as file:
+            file.seek(offset)
+            return file.read()
+        return b""
 
     def _pass(self, segment: int) -> bool:
         """Leave a segment that was read to its end, if another one follows."""
         if segment == max(self._sizes) and self._file is not None:
             return False
-        self._path(segment).unlink(missing_ok=True)
-        self._forget(segment)
-        return True
-
-    def _forget(self, segment: int) -> None:
-        if self._sizes and segment == max(self._sizes) and self._file is not None:
-            os.close(self._file)
-            self._file = None
+        with contextlib.suppress(OSError):  # it is then found, and passed over, at the next start
+            self._path(segment).unlink(missing_ok=True)
         del self._sizes[segment]
         self._next = Place(min(self._sizes, default=segment + 1), 0)
-        self.records = self._count()
+        return True
 
     def _count(self) -> int:
         total = 0
@@ -221,20 +243,20 @@ class Spool:
             total += sum(records for _, records in self._heads(number, begin))
         return total
 
-    def _heads(self, number: int, begin: int = 0) -> Iterator[tuple[int, int]]:
-        """The end and the number of records of each entry, as far as their heads can be read."""
+    def _heads(self, number: int, begin: int) -> Iterator[tuple[int, int]]:
+        """The end and the number of records of each entry, as their heads say; damage apart."""
+        size, offset = self._sizes[number], begin
         with self._path(number).open("rb") as file:
-            size, offset = os.fstat(file.fileno()).st_size, begin
-            while True:
+            while offset + HEAD.size <= size:
                 file.seek(offset)
-                head = file.read(HEAD.size)
-                if len(head) < HEAD.size:
+                magic, records, length, _ = HEAD.unpack(file.read(HEAD.size))
+                if magic == MAGIC and offset + HEAD.size + length <= size:
+                    offset += HEAD.size + length
+                    yield offset, records
+                elif (whole := self._whole_after(number, offset)) is not None:
+                    offset = whole
+                else:
                     return
-                magic, records, length, _ = HEAD.unpack(head)
-                offset += HEAD.size + length
-                if magic != MAGIC or offset > size:
-                    return
-                yield offset, records
 
     def _recover(self) -> None:
         """Find what waits; cut off what a fall left unfinished at the end of a segment."""
@@ -258,16 +280,22 @@ class Spool:
         self.records = self._count()
 
     def _cut(self, number: int) -> None:
-        """Nobody was told that the unfinished end was kept, so nothing is lost with it."""
-        end = begin = 0
-        for after, _ in self._heads(number):
-            begin, end = end, after
-        if end and self._read(number, begin) is None:
-            end = begin
-        if end < self._sizes[number]:
-            log.warning("an unfinished end of the spool was cut off", segment=number)
-            os.truncate(self._path(number), end)
-            self._sizes[number] = end
+        """Nobody was told that an unfinished end was kept, so nothing is lost with it."""
+        end, size = 0, self._sizes[number]
+        while end < size:
+            entry = self._read(number, end)
+            after = entry.after.offset if entry else self._whole_after(number, end)
+            if after is None:
+                break
+            end = after
+        if end == size:
+            return
+        head = self._bytes(number, end)[: HEAD.size]
+        if len(head) == HEAD.size and size - end >= HEAD.size + HEAD.unpack(head)[2]:
+            self._keep_damaged(number, end, size)  # it was finished, and has changed since
+        log.warning("an unfinished end of the spool was cut off", segment=number)
+        os.truncate(self._path(number), end)
+        self._sizes[number] = end
 
     def _remember(self) -> None:
         """Lost with a fall, it only means that some batches are sent twice, which does no harm."""

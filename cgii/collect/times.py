@@ -112,7 +112,8 @@ def syslog(value: Any, zone: tzinfo, received_at: datetime) -> Found:
         raise ValueError("not a syslog time")
     month = MONTHS.get(value[:3])
     if month is None:
-        return iso(value, zone, received_at)
+        read = day_first if value[2:3] == "-" else iso
+        return read(value, zone, received_at)
     day, rest = int(value[4:6]), value[7:]
     if rest[4:5] == " ":
         moment = datetime.fromisoformat(f"{rest[:4]}-{month:02d}-{day:02d}T{rest[5:20]}")

@@ -20,7 +20,7 @@ CATCHING = {
     "cgii.web.failures",
     "cgii.web.middleware",
     "cgii.worker",
-    "cgii.pipeline",
+    "cgii.examination",
 }
 COMMITTING = {"cgii.store.database"}
 CLOCKS = {"cgii.base.clock"}

@@ -45,8 +45,8 @@ LINES = [
     f"{TIME} SALIDA 203.0.113.9",
     f"{TIME} OTRA COSA",
     "",
-    f"{TIME} SALIDA 203.0.113.8 {'x' * limits.REJECT_SAMPLE_CHARS_MAX}",
-    f"{TIME} SALIDA 203.0.113.8 {'y' * 5_000}",
+    f"{TIME} SALIDA 203.0.113.8 ñ{'x' * limits.REJECT_SAMPLE_CHARS_MAX}",
+    f"{TIME} SALIDA 203.0.113.8 {'ñ' * 2_500}",
 ]
 ORIGIN = Origin("tramites", "file:/var/log/tramites", "1")
 

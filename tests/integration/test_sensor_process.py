@@ -108,7 +108,10 @@ class Sensor:
         """How many records lie whole in its spool."""
         total = 0
         for path in self.spool.glob("*.seg"):
-            data, offset = path.read_bytes(), 0
+            try:
+                data, offset = path.read_bytes(), 0
+            except FileNotFoundError:  # it has just been sent
+                continue
             while offset + HEAD.size <= len(data):
                 _, records, size, _ = HEAD.unpack_from(data, offset)
                 offset += HEAD.size + size

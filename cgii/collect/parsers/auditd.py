@@ -8,12 +8,12 @@ from cgii.base import limits
 from cgii.collect import rejects
 from cgii.collect.definition import Definition
 from cgii.collect.parsers.header import split
-from cgii.collect.parsers.key_values import PAIRS, with_numbers
+from cgii.collect.parsers.key_values import PAIRS, finished
 from cgii.collect.parsers.record import Record, as_line, decode
 from cgii.collect.rejects import Unreadable
 
 BEGINNING = re.compile(
-    r"(?:.{0,200}? )?(?:node=(?P<node>\S{1,255}) )?type=(?P<type>[A-Z0-9_]{1,40}|UNKNOWN\[\d+\]) "
+    r"(?:node=(?P<node>\S{1,255}) )?type=(?P<type>[A-Z0-9_]{1,40}|UNKNOWN\[\d+\]) "
     r"msg=audit\((?P<time>\d{1,12}\.\d{1,6}):(?P<serial>\d{1,20})\): ?"
 )
 PAIR = PAIRS["=", " "]
@@ -34,7 +34,7 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
         raise Unreadable(rejects.NO_PATTERN, "no type=… msg=audit(…)")
     found = {name: value for name, value in begun.groupdict().items() if value is not None}
     _add(found, message[begun.end() :].replace(ENRICHED, " "))
-    return Record(with_numbers({**fields, **found}, definition), text, {}, notes)
+    return Record(finished({**fields, **found}, definition), text, {}, notes)
 
 
 def _add(found: dict[str, Any], text: str) -> None:

@@ -8,11 +8,12 @@ from cgii.base import limits
 from cgii.collect import rejects
 from cgii.collect.definition import Definition
 from cgii.collect.parsers.header import split
-from cgii.collect.parsers.key_values import with_numbers
+from cgii.collect.parsers.key_values import finished
 from cgii.collect.parsers.record import Record, as_line, decode
 from cgii.collect.rejects import Unreadable
 
 HEADING = "#"  # begins a line that speaks of the file, not of an event
+COMMA = ","
 NOTHING = frozenset({"", "-"})
 csv.field_size_limit(limits.LINE_BYTES_MAX)  # for every reader of the process
 
@@ -24,19 +25,19 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
         raise Unreadable(rejects.HEADING)
     embedded = definition.options.get("embedded")
     fields, message = split(text) if embedded else ({}, text)
-    values = _divided(message, definition.options.get("separator", ","))
+    values = _divided(message, definition.options.get("separator", COMMA))
     if len(values) > limits.EVENT_FIELDS_MAX:
         raise Unreadable(rejects.TOO_MANY_FIELDS, f"more than {limits.EVENT_FIELDS_MAX}")
     for layout in definition.columns:
         if layout.fits(values):
             pairs = zip(layout.names, values, strict=False)
             fields.update((name, value) for name, value in pairs if name and value not in NOTHING)
-            return Record(with_numbers(fields, definition), text, {}, notes)
+            return Record(finished(fields, definition), text, {}, notes)
     raise Unreadable(rejects.NO_PATTERN, f"no layout for {len(values)} columns")
 
 
 def _divided(message: str, separator: str) -> list[str]:
-    if '"' not in message:
+    if separator != COMMA or '"' not in message:  # only where there are commas are values quoted
         return message.split(separator)
     try:
         return next(csv.reader([message], delimiter=separator))

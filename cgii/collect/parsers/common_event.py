@@ -7,12 +7,11 @@ from typing import Any
 from cgii.base import limits
 from cgii.collect import rejects
 from cgii.collect.definition import Definition
-from cgii.collect.parsers.header import split_at
-from cgii.collect.parsers.key_values import with_numbers
+from cgii.collect.parsers.header import split_before
+from cgii.collect.parsers.key_values import finished
 from cgii.collect.parsers.record import Record, as_line, decode
 from cgii.collect.rejects import Unreadable
 
-HEADER_CHARS_MAX = 512  # what stands before `CEF:` is shorter
 CEF_NAMES = ("deviceVendor", "deviceProduct", "deviceVersion", "deviceEventClassId", "name")
 LEEF_NAMES = ("deviceVendor", "deviceProduct", "deviceVersion", "eventId")
 PART = re.compile(r"((?:[^|\\]|\\.)*+)\|", re.DOTALL)
@@ -22,6 +21,11 @@ ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 CONTROLS = {"n": "\n", "r": "\r", "t": "\t"}
 DELIMITER = re.compile(r"(?:0?x)([0-9A-Fa-f]{1,4})", re.IGNORECASE)
 LABEL = "Label"
+LABELLED = re.compile(
+    r"(?:c[ns6]|cfp|flexString|flexNumber|flexDate|deviceCustomDate)\w{1,20}Label"
+)
+# No label may pass for one of CEF's own keys, which are words such as `src` and `requestMethod`.
+NOT_A_KEY = re.compile(r"[^A-Za-z0-9]|^[A-Z]")
 
 
 def read_cef(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
@@ -38,11 +42,11 @@ def read_cef(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     ends = [*(one.start() for one in names[1:]), len(rest)]
     for here, end in zip(names, ends, strict=False):
         found.setdefault(here[1], _plain(rest[here.end() : end].strip()))
-    for name in [one for one in found if one.endswith(LABEL)]:
-        value = found.get(name.removesuffix(LABEL))
-        if value is not None and found[name]:
-            found.setdefault(found[name], value)
-    return Record(with_numbers({**fields, **found}, definition), text, {}, notes)
+    for name in [one for one in found if LABELLED.fullmatch(one)]:
+        value, label = found.get(name.removesuffix(LABEL)), found[name]
+        if value is not None and label and NOT_A_KEY.search(label):
+            found.setdefault(label, value)
+    return Record(finished({**fields, **found}, definition), text, {}, notes)
 
 
 def read_leef(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
@@ -64,12 +68,12 @@ def read_leef(data: bytes | Mapping[str, Any], definition: Definition) -> Record
         name, assigned, value = pair.partition("=")
         if assigned and name.strip():
             found.setdefault(name.strip(), value.strip())
-    return Record(with_numbers({**fields, **found}, definition), text, {}, notes)
+    return Record(finished({**fields, **found}, definition), text, {}, notes)
 
 
 def _header(text: str, mark: str, count: int) -> tuple[dict[str, Any], list[str], str]:
     """The syslog header's fields, the parts between bars, and what follows them."""
-    begun = split_at(text, mark, HEADER_CHARS_MAX)
+    begun = split_before(text, mark)
     if begun is None:
         raise Unreadable(rejects.NO_PATTERN, f"no {mark}")
     fields, message = begun

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cgii.collect.parsers.syslog_lines import HEADER, read_header
+from cgii.collect.parsers.syslog_lines import HEADER, PRIORITY, read_header
 
 Fields = dict[str, Any]
 # Many records have their own; of all other names the record's value replaces the header's.
@@ -11,7 +11,7 @@ RENAMED = frozenset({"facility", "severity"})
 
 def split(text: str) -> tuple[Fields, str]:
     """The header's fields and the rest of the line; no fields where there is no header."""
-    if not text.startswith("<") and HEADER.match(text) is None:
+    if PRIORITY.match(text) is None and HEADER.match(text) is None:
         return {}, text
     fields = read_header(text)
     message: str = fields.pop("message")
@@ -20,13 +20,12 @@ def split(text: str) -> tuple[Fields, str]:
     return fields, message
 
 
-def split_at(text: str, mark: str, within: int) -> tuple[Fields, str] | None:
-    """The same for a record that begins with a mark; None if it is not near the beginning.
+def split_before(text: str, mark: str) -> tuple[Fields, str] | None:
+    """The same for a record that begins with a mark; None if it does not.
 
-    What stands between the header and the mark is left out.
+    A mark further on is somebody's words: who may write into a log could forge an event with it.
     """
-    start = text.find(mark, 0, within)
-    if start < 0:
-        return None
-    fields = split(text)[0] if start else {}
-    return fields, text[start:]
+    fields, message = split(text)
+    if fields.get("program") == mark.rstrip(":") and not message.startswith(mark):
+        return fields, mark + message  # it was taken for a program: "CEF: 0|"
+    return (fields, message) if message.startswith(mark) else None

@@ -44,11 +44,14 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     missing = [name for name in definition.needs if name not in found]
     if missing:
         raise Unreadable(rejects.NO_PATTERN, f"without {', '.join(missing)}")
-    return Record(with_numbers({**fields, **found}, definition), text, {}, notes)
+    return Record(finished({**fields, **found}, definition), text, {}, notes)
 
 
-def with_numbers(fields: dict[str, Any], definition: Definition) -> dict[str, Any]:
-    """The same with digits as numbers in those fields that the definition names."""
+def finished(fields: dict[str, Any], definition: Definition) -> dict[str, Any]:
+    """The same with digits as numbers and with fields made of others, as the definition says."""
+    for name, template in definition.composed.items():
+        if name not in fields and (text := template.of(fields)):
+            fields[name] = text
     for name in definition.numbers:
         value = fields.get(name)
         if type(value) is str and value.isascii() and value.isdigit() and len(value) < 19:

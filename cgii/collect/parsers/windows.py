@@ -8,15 +8,17 @@ from cgii.collect.definition import Definition
 from cgii.collect.parsers.json_lines import read_object
 from cgii.collect.parsers.record import Record, as_line, decode
 from cgii.collect.parsers.windows_shapes import CHANNELS, fields_of, moment_text
-from cgii.collect.parsers.windows_xml import is_xml, nested
+from cgii.collect.parsers.windows_xml import HEADER_CHARS_MAX, nested, xml_in
 from cgii.collect.rejects import Unreadable
 
 
 def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     """Channel, EventID, Provider_Name, Computer, TimeCreated and the event's own data, all flat."""
-    if isinstance(data, bytes) and is_xml(data):
+    if isinstance(data, bytes) and b"<Event" in data[:HEADER_CHARS_MAX]:
         _, text, notes = decode(as_line(data))
-        return Record(named(nested(text)), text, {}, notes)
+        xml = xml_in(text)
+        if xml is not None:
+            return Record(named(nested(xml)), text, {}, notes)
     found, text, notes = read_object(data, embedded=True)
     return Record(named(found), text, {}, notes)
 

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 from cgii.base import limits
 from cgii.collect import rejects
+from cgii.collect.parsers.header import split
 from cgii.collect.rejects import Unreadable
 
 OPENING = "<Event"
@@ -14,9 +15,12 @@ DEPTH_MAX = 6  # of the elements whose content is read
 TEXT = "#text"
 
 
-def is_xml(line: bytes) -> bool:
-    """Whether the record is an event in XML, behind a syslog header or not."""
-    return OPENING.encode() in line[:HEADER_CHARS_MAX].partition(b"{")[0]
+def xml_in(text: str) -> str | None:
+    """The event of a record that is one in XML, behind a syslog header or not; else None."""
+    if text.startswith("{") or OPENING not in text[:HEADER_CHARS_MAX]:
+        return None
+    message = split(text)[1]
+    return message if message.startswith((OPENING, "<?xml")) else None
 
 
 def nested(text: str) -> dict[str, Any]:

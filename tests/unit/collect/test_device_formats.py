@@ -199,7 +199,7 @@ def test_windows_events_in_xml_are_read_like_their_json() -> None:
         ("auditd", "type=x msg=audit(1.5:7): a=1", "no pattern fits"),
         ("windows", "<Event>" + "<a>" * 9_000, "not XML"),
         ("windows", "<Event><System>" + "<a/>" * 1_001 + "</System></Event>", "too many fields"),
-        ("windows", '<!DOCTYPE a [<!ENTITY b "c">]><Event>&b;</Event>', "not XML"),
+        ("windows", '<!DOCTYPE a [<!ENTITY b "c">]><Event>&b;</Event>', "not JSON"),
         ("windows", "<Event/>", "no pattern fits"),
     ],
 )  # fmt: skip

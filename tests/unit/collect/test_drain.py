@@ -70,7 +70,9 @@ def sent(spool: Spool, centre: Centre) -> None:
         drain.stop()
 
 
-@pytest.mark.parametrize("answers", [[], [0, 0, 0], [503, 429, 500], [401, 403, 401]])
+@pytest.mark.parametrize(
+    "answers", [[], [0, 0, 0], [503, 429, 500], [401, 403, 401], [301, 404, 405, 204]]
+)
 def test_all_is_sent_in_order_whatever_the_centre_says_first(
     spool: Spool, tmp_path: Path, answers: list[int]
 ) -> None:
@@ -86,12 +88,14 @@ def test_all_is_sent_in_order_whatever_the_centre_says_first(
 
 def test_a_batch_that_is_refused_for_good_holds_up_no_other(spool: Spool, tmp_path: Path) -> None:
     keep = keeper(spool, Places(tmp_path / "places.json"))
-    keep(batch("bad"))
-    keep(batch("good", seq=1))
-    centre = Centre([422], 1)
+    keep(batch("bad", "worse"))
+    keep(batch("good", seq=2))
+    centre = Centre([422], 2)
     sent(spool, centre)
 
-    assert centre.kept == ["good"]
+    assert centre.kept[0] == "good"
+    told = orjson.loads(centre.kept[1])
+    assert (told["kind"], told["reason"], told["count"]) == ("gap", "refused", 2)
     (reason,) = (spool.folder / "refused").glob("*.txt")
     assert "422" in reason.read_text()
 
@@ -99,21 +103,61 @@ def test_a_batch_that_is_refused_for_good_holds_up_no_other(spool: Spool, tmp_pa
 def test_damage_is_told_to_the_centre(tmp_path: Path) -> None:
     folder = tmp_path / "spool"
     before = Spool(folder, segment_bytes=1)
-    keeper(before, Places(tmp_path / "places.json"))(batch("lost"))
-    keeper(before, Places(tmp_path / "places.json"))(batch("kept", seq=1))
+    for number, text in enumerate(("lost", "kept")):
+        keeper(before, Places(tmp_path / "places.json"))(batch(text, seq=number))
     before.close()
-    first = sorted(folder.glob("*.seg"))[0]
+    first = min(folder.glob("*.seg"))
     first.write_bytes(b"\0" * 50)
     spool = Spool(folder)
-    assert spool.peek() is not None
-    keeper(spool, Places(tmp_path / "places.json"))(batch("next", seq=2))
-    centre = Centre([], 3)
+    centre = Centre([], 2)
     sent(spool, centre)
     spool.close()
 
-    told = orjson.loads(centre.kept[2])
-    assert centre.kept[:2] == ["kept", "next"]
+    told = orjson.loads(centre.kept[1])
+    assert centre.kept[0] == "kept"
     assert (told["kind"], told["bytes"]) == ("damage", 50)
+
+
+def test_a_fault_of_its_own_disk_does_not_end_the_sending(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper(spool, Places(tmp_path / "places.json"))(batch("x"))
+    faults = [OSError(5, "Input/output error"), OSError(28, "No space left on device")]
+    peek = spool.peek
+
+    def fails_at_first() -> object:
+        if faults:
+            raise faults.pop()
+        return peek()
+
+    monkeypatch.setattr(spool, "peek", fails_at_first)
+    centre = Centre([], 1)
+    sent(spool, centre)
+
+    assert centre.kept == ["x"]
+
+
+def test_several_files_may_begin_to_be_followed_at_once(tmp_path: Path) -> None:
+    places = Places(tmp_path / "places.json")
+    faults: list[Exception] = []
+
+    def keep(name: str) -> None:
+        for number in range(40):
+            try:
+                places.keep([Position(name, "e", number, number)])
+            except Unavailable as error:
+                faults.append(error)
+
+    threads = [threading.Thread(target=keep, args=(f"file:{n}",)) for n in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert faults == []
+    assert Places(tmp_path / "places.json").known == {
+        f"file:{n}": Position(f"file:{n}", "e", 39, 39) for n in range(5)
+    }
 
 
 def test_places_are_kept_with_what_was_read(spool: Spool, tmp_path: Path) -> None:
@@ -130,6 +174,7 @@ def test_places_are_kept_with_what_was_read(spool: Spool, tmp_path: Path) -> Non
 
 def test_without_room_the_place_stays_where_it_was(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", bytes_max=10)
+    spool.append(b"first", 1)
     places = Places(tmp_path / "places.json")
     with pytest.raises(Unavailable):
         keeper(spool, places)(batch("x" * 500, positions=(Position("file:a", "e", 1, 1),)))

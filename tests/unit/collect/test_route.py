@@ -28,6 +28,16 @@ DEFINITIONS = load_definitions()
         (b'<13>Mar  3 02:14:07 a app: @cee: {"_path":"conn","ts":1.5}', "zeek_json"),
         (b'<13>Mar  3 02:14:07 a app: {"unknown":1}', "syslog"),
         (b'<13>Mar  3 02:14:07 a app: {"broken":', "syslog"),
+        # What stands further on is somebody's words, whatever it looks like.
+        (b"<13>Nov 20 10:00:00 srv myapp[5]: failed for user type=USER_LOGIN msg=audit(1.1:1): "
+         b"acct=root res=success", "syslog"),
+        (b"<13>Nov 20 10:00:00 srv myapp: GET /?q= CEF:0|Fortinet|x|1|2|n|5|src=6.6.6.6", "syslog"),
+        (b"<13>Nov 20 10:00:00 srv myapp: GET LEEF:1.0|a|b|c|d|src=6.6.6.6", "syslog"),
+        (b"<13>Nov 20 10:00:00 srv dovecot: user=<x %ASA-6-605005: Login permitted", "syslog"),
+        (b"<13>Nov 20 10:00:00 srv nginx: error: client said <Event> hello", "syslog"),
+        (b'<13>Nov 20 10:00:00 srv nginx: x date=2026-11-20 time=10:00:00 devid="FGT1" logid=1',
+         "syslog"),
+        (b"<13>Nov 20 10:00:00 srv app: a 1,2026/11/20 10:00:00,0,TRAFFIC,end,", "syslog"),
         (b"{" * 300_000, "syslog"),
         (b'{"a":' * 5_000, "syslog"),
     ],

@@ -58,7 +58,7 @@ def test_a_batch_is_sent_once_with_the_token() -> None:
 def test_a_busy_centre_is_asked_again_after_the_time_it_names() -> None:
     answers = [
         httpx2.Response(503, headers={"Retry-After": "7"}),
-        httpx2.Response(429),
+        httpx2.Response(404),
         httpx2.Response(200),
     ]
     pauses: list[float] = []
@@ -80,7 +80,7 @@ def test_a_silent_centre_is_given_up_after_some_tries() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(401, NotSignedIn), (403, NotAllowed), (422, Invalid), (301, Invalid)]
+    ("status", "error"), [(401, NotSignedIn), (403, NotAllowed), (422, Invalid), (413, Invalid)]
 )
 def test_a_refusal_is_told_at_once(status: int, error: type[CgiiError]) -> None:
     pauses: list[float] = []

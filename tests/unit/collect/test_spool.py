@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cgii.base import limits
 from cgii.base.errors import Unavailable
 from cgii.collect.spool import HEAD, MAGIC, Spool
 
@@ -126,24 +127,63 @@ def test_a_whole_entry_of_nothing_but_zeros_at_the_end_is_cut_off(tmp_path: Path
     assert drained(begin(tmp_path)) == [b"one"]
 
 
-def test_damage_in_the_middle_is_set_aside_and_the_rest_is_sent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("segment", [1, -1])
+@pytest.mark.parametrize("byte", [0, 8, HEAD.size + 3])  # of the magic, the length, the body
+def test_only_what_is_damaged_is_set_aside(tmp_path: Path, segment: int, byte: int) -> None:
     spool = begin(tmp_path)
-    for number in range(30):
-        spool.append(b"%02d" % number * 20, 1)
+    bodies = [b"%02d" % number * 20 for number in range(30)]
+    for body in bodies:
+        spool.append(body, 1)
     spool.close()
-    second = segments(tmp_path)[1]
-    data = bytearray(second.read_bytes())
-    data[HEAD.size + 3] ^= 0xFF
-    second.write_bytes(data)
+    file = segments(tmp_path)[segment]
+    data = bytearray(file.read_bytes())
+    data[byte] ^= 0xFF
+    file.write_bytes(data)
     again = begin(tmp_path)
     found = drained(again)
 
-    lost = len(data) // (HEAD.size + 40)
-    assert len(found) == 30 - lost
-    assert found == sorted(found)
-    assert again.damaged_bytes == len(data)
-    assert (tmp_path / "damaged" / second.name).read_bytes() == bytes(data)
+    assert len(found) == 29
+    assert found == [body for body in bodies if body in found]
+    assert again.damaged_bytes == HEAD.size + 40
+    (aside,) = (tmp_path / "damaged").iterdir()
+    assert aside.read_bytes() == bytes(data[: HEAD.size + 40])
     assert (again.records, again.size) == (0, 0)
+
+
+def test_damage_to_the_last_entry_is_no_unfinished_end(tmp_path: Path) -> None:
+    spool = begin(tmp_path, segment_bytes=10_000)
+    for body in (b"one", b"two"):
+        spool.append(body, 1)
+    spool.close()
+    (file,) = segments(tmp_path)
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    again = begin(tmp_path, segment_bytes=10_000)
+
+    assert drained(again) == [b"one"]
+    assert again.damaged_bytes == HEAD.size + 3
+
+
+def test_an_empty_spool_takes_a_batch_of_any_size(tmp_path: Path) -> None:
+    spool = begin(tmp_path, bytes_max=10)
+    spool.append(b"x" * 500, 1)
+    with pytest.raises(Unavailable, match="llena"):
+        spool.append(b"y", 1)
+    assert drained(spool) == [b"x" * 500]
+
+
+def test_of_what_was_refused_only_the_newest_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SPOOL_REFUSED_MAX", 2)
+    spool = begin(tmp_path)
+    for number in range(6):
+        spool.append(b"%d" % number, 1)
+        entry = spool.peek()
+        assert entry is not None
+        spool.set_aside(entry, "no")
+    kept = sorted((tmp_path / "refused").glob("*.gz"))
+
+    assert [file.read_bytes() for file in kept] == [b"3", b"4", b"5"]
 
 
 def test_no_more_is_kept_than_was_agreed(tmp_path: Path) -> None:
@@ -206,6 +246,12 @@ def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
         begin(tmp_path)
     spool.close()
     begin(tmp_path).close()
+
+
+def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable, match="no puede usar su cola"):
+        begin(tmp_path / "file" / "spool")
 
 
 def test_one_thread_may_append_while_another_takes(tmp_path: Path) -> None:
