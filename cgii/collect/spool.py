@@ -6,6 +6,7 @@ a damaged segment is set aside, and what was lost with it is told.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import struct
@@ -177,20 +178,14 @@ class Spool:
             self._file = None
 
     def _read(self, segment: int, offset: int) -> Entry | None:
-        """The entry there; None if it is damaged."""
-        try:
-            with self._path(segment).open("rb") as file:
-                file.seek(offset)
-                head = file.read(HEAD.size)
-                if len(head) < HEAD.size:
-                    return None
-                magic, records, size, checksum = HEAD.unpack(head)
-                if magic != MAGIC or size > limits.SPOOL_ENTRY_BYTES_MAX:
-                    return None
-                body = file.read(size)
-        except OSError as error:
-            log.error("the spool cannot be read", segment=segment, reason=error.strerror)
+        """The entry there; None if it is damaged. Raises OSError when that cannot be seen now."""
+        head = self._bytes(segment, offset, HEAD.size)
+        if len(head) < HEAD.size:
             return None
+        magic, records, size, checksum = HEAD.unpack(head)
+        if magic != MAGIC or size > limits.SPOOL_ENTRY_BYTES_MAX:
+            return None
+        body = self._bytes(segment, offset + HEAD.size, size)
         if len(body) < size or zlib.crc32(body) != checksum:
             return None
         after = Place(segment, offset + HEAD.size + size)
@@ -220,11 +215,19 @@ class Spool:
                 return offset + at
         return None
 
-    def _bytes(self, segment: int, offset: int) -> bytes:
-        with contextlib.suppress(OSError), self._path(segment).open("rb") as file:
-            file.seek(offset)
-            return file.read()
-        return b""
+    def _bytes(self, segment: int, offset: int, size: int = -1) -> bytes:
+        """What stands there, as far as it can be read at all; a broken disk gives nothing."""
+        try:
+            with self._path(segment).open("rb") as file:
+                file.seek(offset)
+                return file.read(size)
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            log.error("the spool cannot be read", segment=segment, reason=error.strerror)
+            return b""
 
     def _pass(self, segment: int) -> bool:
         """Leave a segment that was read to its end, if another one follows."""
@@ -246,17 +249,15 @@ class Spool:
     def _heads(self, number: int, begin: int) -> Iterator[tuple[int, int]]:
         """The end and the number of records of each entry, as their heads say; damage apart."""
         size, offset = self._sizes[number], begin
-        with self._path(number).open("rb") as file:
-            while offset + HEAD.size <= size:
-                file.seek(offset)
-                magic, records, length, _ = HEAD.unpack(file.read(HEAD.size))
-                if magic == MAGIC and offset + HEAD.size + length <= size:
-                    offset += HEAD.size + length
-                    yield offset, records
-                elif (whole := self._whole_after(number, offset)) is not None:
-                    offset = whole
-                else:
-                    return
+        while len(head := self._bytes(number, offset, HEAD.size)) == HEAD.size:
+            magic, records, length, _ = HEAD.unpack(head)
+            if magic == MAGIC and offset + HEAD.size + length <= size:
+                offset += HEAD.size + length
+                yield offset, records
+            elif (whole := self._whole_after(number, offset)) is not None:
+                offset = whole
+            else:
+                return
 
     def _recover(self) -> None:
         """Find what waits; cut off what a fall left unfinished at the end of a segment."""

@@ -254,6 +254,32 @@ def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path) -> N
         begin(tmp_path / "file" / "spool")
 
 
+@pytest.mark.parametrize(("number", "left"), [(24, [b"one", b"two"]), (5, [b"two"])])
+def test_what_cannot_be_read_now_is_not_taken_for_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, left: list[bytes]
+) -> None:
+    """Too many open files may pass; a broken disk will not."""
+    spool = begin(tmp_path, segment_bytes=1)
+    for body in (b"one", b"two"):
+        spool.append(body, 1)
+    opened, first = Path.open, segments(tmp_path)[0]
+
+    def fails(path: Path, *given: object, **named: object) -> object:
+        if path == first:
+            raise OSError(number, "it does not work")
+        return opened(path, *given, **named)  # type: ignore[call-overload]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", fails)
+        if number == 5:
+            assert spool.peek() is not None
+        else:
+            with pytest.raises(OSError, match="does not work"):
+                spool.peek()
+
+    assert drained(spool) == left
+
+
 def test_one_thread_may_append_while_another_takes(tmp_path: Path) -> None:
     spool = begin(tmp_path)
     found: list[bytes] = []
