@@ -13,9 +13,11 @@ from playwright.sync_api import (
     Request,
     Response,
 )
+from playwright.sync_api import TimeoutError as WaitedInVain
 
 PICTURES = Path(__file__).parents[2] / "artifacts" / "screenshots"  # not committed
 PATIENCE_SECONDS = 120  # for whatever is to come: how quick it comes is measured elsewhere
+ONCE_MORE_SECONDS = 40
 WIDTHS = {1440: 900, 390: 844}
 # A page that answers with one of these says so in the console, and that is all right.
 EXPECTED_STATUS = re.compile(r"Failed to load resource.*status of (404|403|409|422)")
@@ -46,9 +48,26 @@ def too_wide(page: Page) -> list[str]:
 
 
 def leave_by(page: Page, control: Locator) -> None:
-    """Press what sends a form, and be on the page that answers: a click alone only starts to go."""
-    with page.expect_navigation():
-        control.click()
+    """Press what sends a form, and be on the page that answers: a click alone only starts to go.
+
+    Who sees nothing happen for long presses once more; what the first press came to is printed.
+    """
+    answers: list[str] = []
+
+    def note(response: Response) -> None:
+        answers.append(f"{response.request.method} {response.url} {response.status}")
+
+    page.on("response", note)
+    try:
+        still(page)
+        with page.expect_navigation(timeout=ONCE_MORE_SECONDS * 1000):
+            control.click()
+    except WaitedInVain:
+        print(f"pressed in vain on {page.url}: {answers}")
+        with page.expect_navigation():
+            control.click()
+    finally:
+        page.remove_listener("response", note)
 
 
 def still(page: Page) -> None:
