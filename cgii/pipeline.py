@@ -1,9 +1,12 @@
 """The one path from a raw batch to its alerts: normalise, store, examine, commit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from time import perf_counter
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -19,6 +22,7 @@ from cgii.model.event import Origin, Raw, Rejected
 from cgii.model.records import Batch, Reject, Sensor, SourceVolume
 from cgii.model.records import Position as PositionRow
 
+Result = TypeVar("Result")
 TRIES = 5  # on PostgreSQL two batches may create the same key at once; the loser starts again
 
 
@@ -54,21 +58,51 @@ def take(
     detector = centre.detector
     suspects = list(indicators.suspects(read.events))
     spotted = Spotted(detector, matched(detector, read.events), suspects)
-    for attempt in range(TRIES):
-        try:
-            receipt = _commit(
-                centre, origin, raws,
-                read=read, spotted=spotted, positions=positions, received_at=received_at,
-            )  # fmt: skip
-            break
-        except IntegrityError as error:
-            if attempt == TRIES - 1:
-                raise Unavailable("El centro está ocupado. Reenvíe el lote.") from error
+    commit = partial(
+        _commit, centre, origin, raws,
+        read=read, spotted=spotted, positions=positions, received_at=received_at,
+    )  # fmt: skip
+    receipt = committed(commit, "El centro está ocupado. Reenvíe el lote.")
     counters.EVENTS_STORED.labels(origin.source).inc(receipt.events)
     for rejected in read.rejected:
         counters.EVENTS_REJECTED.labels(origin.source, rejected.reason).inc()
     counters.BATCH_SECONDS.observe(perf_counter() - started)
     return receipt
+
+
+def committed(commit: Callable[[], Result], busy: str) -> Result:
+    """What a transaction gives; whoever loses against another one begins again, a few times.
+
+    Raises Unavailable with the sentence `busy` when that does not end.
+    """
+    for _ in range(TRIES - 1):
+        with suppress(IntegrityError):
+            return commit()
+    try:
+        return commit()
+    except IntegrityError as error:
+        raise Unavailable(busy) from error
+
+
+def volume_of(session: Session, origin: Origin, received_at: datetime) -> SourceVolume:
+    """The hour's counts of a source and sender, locked; begun if there are none yet."""
+    hour = received_at.replace(minute=0, second=0, microsecond=0)
+    owner = f"sensor:{origin.sensor_id}" if origin.sensor_id else "local"
+    volume = session.scalar(
+        select(SourceVolume)
+        .where(
+            SourceVolume.hour == hour,
+            SourceVolume.source == origin.source,
+            SourceVolume.sensor_key == owner,
+        )
+        .with_for_update()
+    )
+    if volume is None:
+        volume = SourceVolume(
+            hour=hour, source=origin.source, sensor_key=owner, event_count=0, reject_count=0
+        )
+        session.add(volume)
+    return volume
 
 
 def _mark(session: Session, origin: Origin, seq: int) -> Batch | None:
@@ -146,22 +180,7 @@ def _keep_rejects(
 
 
 def _count(session: Session, origin: Origin, read: Normalised, received_at: datetime) -> None:
-    hour = received_at.replace(minute=0, second=0, microsecond=0)
-    owner = f"sensor:{origin.sensor_id}" if origin.sensor_id else "local"
-    volume = session.scalar(
-        select(SourceVolume)
-        .where(
-            SourceVolume.hour == hour,
-            SourceVolume.source == origin.source,
-            SourceVolume.sensor_key == owner,
-        )
-        .with_for_update()
-    )
-    if volume is None:
-        volume = SourceVolume(
-            hour=hour, source=origin.source, sensor_key=owner, event_count=0, reject_count=0
-        )
-        session.add(volume)
+    volume = volume_of(session, origin, received_at)
     volume.event_count += len(read.events)
     volume.reject_count += len(read.rejected)
     if origin.sensor_id is None:

@@ -3,23 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cgii.base import counters, limits
-from cgii.base.errors import Unavailable
 from cgii.centre import Centre
 from cgii.collect import rejects
 from cgii.collect.normalize import Normalised, normalize
 from cgii.examination import Spotted, examine, matched
 from cgii.model.event import Alert, Origin, Raw
-from cgii.model.records import Reject, Sensor, SourceVolume
+from cgii.model.records import Reject, Sensor
+from cgii.pipeline import committed, volume_of
 
 VIA = "replay"
-TRIES = 5  # as for a new batch: on PostgreSQL two may create the same key at once
 LETTER_BYTES_MAX = 4
 # Of these nothing was kept that could be read.
 NOTHING_KEPT = frozenset({rejects.EMPTY, rejects.FILE_DAMAGED, rejects.TOO_LONG})
@@ -80,13 +79,8 @@ def _read_again(
     raws = [Raw(row.seq, row.sample.encode()) for row in rows]
     read = normalize(origin, raws, centre.definitions, received_at=received_at)
     centre.events.write(read.events)
-    for attempt in range(TRIES):
-        try:
-            count, alerts = _commit(centre, origin, read, received_at)
-            break
-        except IntegrityError as error:
-            if attempt == TRIES - 1:
-                raise Unavailable("El centro está ocupado. Repita la orden.") from error
+    commit = partial(_commit, centre, origin, read, received_at)
+    count, alerts = committed(commit, "El centro está ocupado. Repita la orden.")
     told.read += count
     told.alerts += len(alerts)
     _note_refused(read, told)
@@ -128,17 +122,7 @@ def _move_counts(session: Session, origin: Origin, count: int, received_at: date
     """They count as events of the hour in which they came."""
     if not count:
         return
-    hour = received_at.replace(minute=0, second=0, microsecond=0)
-    owner = f"sensor:{origin.sensor_id}" if origin.sensor_id else "local"
-    volume = session.scalar(
-        select(SourceVolume)
-        .where(
-            SourceVolume.hour == hour,
-            SourceVolume.source == origin.source,
-            SourceVolume.sensor_key == owner,
-        )
-        .with_for_update()
-    )
+    volume = volume_of(session, origin, received_at)
     sensor = (
         session.get(Sensor, origin.sensor_id, with_for_update=True) if origin.sensor_id else None
     )

@@ -21,8 +21,8 @@ from cgii.collect.definition_parts import (
     any_of,
 )
 
-# Parsers of what devices send by syslog; of plain lines in files nothing is expected there.
 GENERIC = "syslog"  # takes what no other source does
+# Parsers of what devices send by syslog; of plain lines in files nothing is expected there.
 TOLD_BY_LINE = frozenset(
     {"syslog_lines", "key_values", "columns", "cef", "leef", "windows", "auditd"}
 )

@@ -244,19 +244,21 @@ class DefinitionFile:
         self._known_keys(("message",), ("fields", "template"))
         return Message(self._texts(("message", "fields")), self._text(("message", "template")))
 
-    def _patterns(self) -> tuple[Pattern, ...]:
-        value = self._at(("patterns",))
+    def _listed(self, key: str) -> list[Place]:
+        """The places of a list's items; the parser of the same name cannot do without it."""
+        value = self._at((key,))
         if value is None:
-            if self.data.get("parser") == "patterns":
-                self._wrong(("parser",), "el analizador «patterns» necesita «patterns»")
-            return ()
+            if self.data.get("parser") == key:
+                self._wrong(("parser",), f"el analizador «{key}» necesita «{key}»")
+            return []
         if not isinstance(value, list) or len(value) > limits.COLLECTOR_PATTERNS_MAX:
-            self._wrong(
-                ("patterns",),
-                f"«patterns» debe ser una lista de hasta {limits.COLLECTOR_PATTERNS_MAX}",
-            )
-            return ()
-        found = [self._pattern(("patterns", index)) for index in range(len(value))]
+            most = limits.COLLECTOR_PATTERNS_MAX
+            self._wrong((key,), f"«{key}» debe ser una lista de hasta {most}")
+            return []
+        return [(key, index) for index in range(len(value))]
+
+    def _patterns(self) -> tuple[Pattern, ...]:
+        found = [self._pattern(place) for place in self._listed("patterns")]
         return tuple(pattern for pattern in found if pattern is not None)
 
     def _pattern(self, place: Place) -> Pattern | None:
@@ -291,16 +293,7 @@ class DefinitionFile:
             return None
 
     def _columns(self) -> tuple[Layout, ...]:
-        value = self._at(("columns",))
-        if value is None:
-            if self.data.get("parser") == "columns":
-                self._wrong(("parser",), "el analizador «columns» necesita «columns»")
-            return ()
-        if not isinstance(value, list) or len(value) > limits.COLLECTOR_PATTERNS_MAX:
-            reason = f"«columns» debe ser una lista de hasta {limits.COLLECTOR_PATTERNS_MAX}"
-            self._wrong(("columns",), reason)
-            return ()
-        return tuple(self._layout(("columns", index)) for index in range(len(value)))
+        return tuple(map(self._layout, self._listed("columns")))
 
     def _composed(self) -> dict[str, Message]:
         found = self._mapping(("composed",))

@@ -35,7 +35,7 @@ def _by_program(text: str, definitions: Definitions) -> str:
 
 
 def _by_line(line: bytes, definitions: Definitions) -> str:
-    """For what names no program: many devices write a format of their own behind the header."""
+    """For what names no program that is known: many devices write a format of their own."""
     if not definitions.may_be_told(line):
         return GENERIC
     for found in definitions.told_by_line:

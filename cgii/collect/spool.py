@@ -2,7 +2,7 @@
 
 Segments of entries; an entry is a header (magic, records, bytes, CRC-32) and the body as it will be
 sent. `append` returns once the entry is on disk. What a fall left unfinished at the end is cut off;
-a damaged segment is set aside, and what was lost with it is told.
+what is damaged is set aside, and told; what follows it is sent.
 """
 
 import contextlib

@@ -15,8 +15,8 @@ FLOORS = (
     ("report",),
     ("centre",),
     ("backtest", "examination"),
-    ("pipeline", "replay", "jobs", "sift"),
-    ("web", "worker", "demo"),
+    ("pipeline", "jobs", "sift"),
+    ("web", "worker", "demo", "replay"),
     ("cli",),
     ("__main__",),
 )

@@ -9,7 +9,7 @@ from cgii.collect import rejects
 from cgii.collect.definition import Definition
 from cgii.collect.parsers.header import split
 from cgii.collect.parsers.key_values import finished
-from cgii.collect.parsers.record import Record, as_line, decode
+from cgii.collect.parsers.record import Record, as_line, decode, expect_few
 from cgii.collect.rejects import Unreadable
 
 HEADING = "#"  # begins a line that speaks of the file, not of an event
@@ -26,8 +26,7 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     embedded = definition.options.get("embedded")
     fields, message = split(text) if embedded else ({}, text)
     values = _divided(message, definition.options.get("separator", COMMA))
-    if len(values) > limits.EVENT_FIELDS_MAX:
-        raise Unreadable(rejects.TOO_MANY_FIELDS, f"more than {limits.EVENT_FIELDS_MAX}")
+    expect_few(len(values))
     for layout in definition.columns:
         if layout.fits(values):
             pairs = zip(layout.names, values, strict=False)

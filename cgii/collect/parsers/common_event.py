@@ -4,12 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cgii.base import limits
 from cgii.collect import rejects
 from cgii.collect.definition import Definition
 from cgii.collect.parsers.header import split_before
 from cgii.collect.parsers.key_values import finished
-from cgii.collect.parsers.record import Record, as_line, decode
+from cgii.collect.parsers.record import Record, as_line, decode, expect_few
 from cgii.collect.rejects import Unreadable
 
 CEF_NAMES = ("deviceVendor", "deviceProduct", "deviceVersion", "deviceEventClassId", "name")
@@ -38,7 +37,7 @@ def read_cef(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     }
     found["severity"] = parts[-1]
     names = list(NAME.finditer(rest))
-    _bound(len(names))
+    expect_few(len(names))
     ends = [*(one.start() for one in names[1:]), len(rest)]
     for here, end in zip(names, ends, strict=False):
         found.setdefault(here[1], _plain(rest[here.end() : end].strip()))
@@ -63,7 +62,7 @@ def read_leef(data: bytes | Mapping[str, Any], definition: Definition) -> Record
         if bar and len(told) <= len("0x0009"):
             divider, rest = _divider(told), after
     pairs = rest.split(divider)
-    _bound(len(pairs))
+    expect_few(len(pairs))
     for pair in pairs:
         name, assigned, value = pair.partition("=")
         if assigned and name.strip():
@@ -96,11 +95,4 @@ def _plain(value: str) -> str:
 
 def _divider(told: str) -> str:
     coded = DELIMITER.fullmatch(told)
-    if coded is not None:
-        return chr(int(coded[1], 16)) or "\t"
-    return told or "\t"
-
-
-def _bound(count: int) -> None:
-    if count > limits.EVENT_FIELDS_MAX:
-        raise Unreadable(rejects.TOO_MANY_FIELDS, f"more than {limits.EVENT_FIELDS_MAX}")
+    return chr(int(coded[1], 16)) if coded is not None else told or "\t"

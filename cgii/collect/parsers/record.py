@@ -60,6 +60,12 @@ def decode(line: bytes) -> tuple[bytes, str, tuple[str, ...]]:
         return replaced.encode(), replaced, (INVALID_UTF8,)
 
 
+def expect_few(fields: int) -> None:
+    """Raise Unreadable for a record with more fields than any real one has."""
+    if fields > limits.EVENT_FIELDS_MAX:
+        raise Unreadable(rejects.TOO_MANY_FIELDS, f"more than {limits.EVENT_FIELDS_MAX}")
+
+
 def cut_long_values(fields: dict[str, Any]) -> dict[str, Any]:
     """The same fields with values cut to limits.FIELD_CHARS_MAX; the original stays whole."""
     return {name: _cut(value) for name, value in fields.items()}

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
-from cgii.base import limits
 from cgii.collect import rejects
 from cgii.collect.parsers.header import split
+from cgii.collect.parsers.record import expect_few
 from cgii.collect.rejects import Unreadable
 
 OPENING = "<Event"
@@ -31,8 +31,7 @@ def nested(text: str) -> dict[str, Any]:
         root = ElementTree.fromstring(begun)  # noqa: S314
     except (ElementTree.ParseError, ValueError) as error:
         raise Unreadable(rejects.NOT_XML, str(error)) from error
-    if sum(1 for _ in root.iter()) > limits.EVENT_FIELDS_MAX:
-        raise Unreadable(rejects.TOO_MANY_FIELDS, f"more than {limits.EVENT_FIELDS_MAX}")
+    expect_few(sum(1 for _ in root.iter()))
     return {"Event": _inside(root, 0)}
 
 
