@@ -9,20 +9,20 @@ import asyncio
 import random
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from cgii.base import clock, limits, logs
 from cgii.base.counters import EVENTS_DROPPED
 from cgii.base.errors import CgiiError, Unavailable
 from cgii.base.ids import token
 from cgii.collect import gaps
-from cgii.collect.buffer import Batch, Buffer, Item
+from cgii.collect.buffer import Batch, Buffer
 from cgii.collect.definition import Definitions
-from cgii.collect.inputs.follow import FollowedFile, Line, Position
+from cgii.collect.inputs.follow import Position
+from cgii.collect.inputs.following import Follow, wait
+from cgii.collect.inputs.outlet import Input, Outlet
 from cgii.collect.inputs.syslog import TcpSyslog, serve_udp
 from cgii.collect.route import choose_source
-from cgii.model.event import Origin, Raw
 
 __all__ = ["Batch", "Deliver", "Follow", "Inputs", "Listener", "Position"]
 
@@ -32,21 +32,13 @@ log = logs.logger("collect")
 
 
 @dataclass(frozen=True, slots=True)
-class Follow:
-    """A file to follow and the source that reads it."""
-
-    source: str
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
 class Inputs:
     """What to listen to; a port of None is off, 0 takes any free one."""
 
     host: str = "127.0.0.1"
     udp_port: int | None = None
     tcp_port: int | None = None
-    follow: tuple[Follow, ...] = ()
+    others: tuple[Input, ...] = ()  # each runs by itself: followed files and more
 
 
 class Listener:
@@ -66,17 +58,20 @@ class Listener:
         self._inputs = inputs
         self._definitions = definitions
         self._deliver = deliver
-        self._positions = dict(positions or {})
-        self._owner = (sensor_id, entity_id)
         self._buffer = Buffer() if buffer is None else buffer
-        # A new name each start: the counters of network streams begin again.
-        self._epoch = f"{clock.now():%Y%m%dT%H%M%S}-{token()[:8]}"
-        self._streams: dict[tuple[str, str], Origin] = {}
-        self._next: dict[str, int] = {}
+        self._outlet = Outlet(
+            self._buffer,
+            self._keep_trying,
+            # A new name each start: the counters of network streams begin again.
+            epoch=f"{clock.now():%Y%m%dT%H%M%S}-{token()[:8]}",
+            owner=(sensor_id, entity_id),
+            positions=positions,
+        )
         self._full = gaps.Gap("syslog_udp", gaps.FULL)
         self._dropped = gaps.Gap("syslog_udp", gaps.KERNEL)
         self._kernel: gaps.KernelLosses | None = None
         self._looked_at = 0.0
+        self._host = socket.gethostname()
         self._given_up: set[str] = set()  # streams of which a batch was left at the end
         self.started = asyncio.Event()
         self.udp_port = self.tcp_port = 0  # the ports in use, once started
@@ -85,21 +80,21 @@ class Listener:
         """Receive and deliver until `stop`. Raises Unavailable if a port cannot be had."""
         tcp = TcpSyslog(self._put_tcp)
         closing: list[asyncio.BaseTransport | asyncio.Server] = []
-        following: list[asyncio.Task[None]] = []
+        running: list[asyncio.Task[None]] = []
         try:
             await self._listen(tcp, closing)
-            following = [
-                asyncio.create_task(self._follow(each, stop)) for each in self._inputs.follow
+            running = [
+                asyncio.create_task(each.run(self._outlet, stop)) for each in self._inputs.others
             ]
             self.started.set()
-            await self._hand_out(stop, following)
+            await self._hand_out(stop, running)
         finally:
             for each in closing:
                 each.close()
             await tcp.close()
-            for task in following:
+            for task in running:
                 task.cancel()
-            await asyncio.gather(*following, return_exceptions=True)
+            await asyncio.gather(*running, return_exceptions=True)
         await self._empty()
 
     async def _listen(
@@ -135,12 +130,11 @@ class Listener:
         self._add("tcp", line, peer)
 
     def _add(self, way: str, line: bytes, peer: str) -> None:
-        self._add_to(self._origin(way, choose_source(line, self._definitions)), line, peer)
+        self._add_to(way, choose_source(line, self._definitions), line, peer)
 
-    def _add_to(self, origin: Origin, line: bytes, peer: str = "") -> None:
-        number = self._next[origin.stream]
-        self._next[origin.stream] = number + 1
-        self._buffer.add(Item(origin, Raw(number, line, peer), len(line)))
+    def _add_to(self, way: str, source: str, line: bytes, peer: str = "") -> None:
+        stream = f"syslog:{way}:{self._host}/{source}"
+        self._outlet.add_live(source, stream, line, size=len(line), peer=peer)
 
     def _tell_losses(self) -> None:
         """Put what was lost among the records, once there is room for it."""
@@ -155,63 +149,17 @@ class Listener:
         for gap in (self._full, self._dropped):
             told = gap.told()
             if told is not None:
-                self._add_to(self._origin("sensor", gaps.SOURCE), told)
+                self._add_to("sensor", gaps.SOURCE, told)
 
-    def _origin(self, way: str, source: str) -> Origin:
-        found = self._streams.get((way, source))
-        if found is None:
-            # One stream per source, so that each is numbered without gaps.
-            stream = f"syslog:{way}:{socket.gethostname()}/{source}"
-            found = self._streams[(way, source)] = Origin(source, stream, self._epoch, *self._owner)
-            self._next[stream] = 0
-        return found
-
-    async def _follow(self, follow: Follow, stop: asyncio.Event) -> None:
-        file = FollowedFile(follow.path, self._positions.get(f"file:{follow.path}"))
-        told = ""
-        try:
-            while not stop.is_set():
-                lines = []
-                try:
-                    lines = file.poll()
-                    told = ""
-                except OSError as error:
-                    if told != str(error):
-                        told = str(error)
-                        log.warning("a file cannot be followed", path=str(file.path), error=told)
-                if lines and file.stream not in self._positions:
-                    await self._begin(follow, lines[0], stop)
-                for line in lines:
-                    await self._buffer.wait_for_room()
-                    origin = Origin(follow.source, file.stream, line.after.epoch, *self._owner)
-                    raw = Raw(line.seq, line.data, f"{file.path}:{line.seq + 1}")
-                    self._buffer.add(Item(origin, raw, len(line.data), line.after))
-                if not lines:
-                    await _wait(stop, limits.FOLLOW_POLL_SECONDS)
-                else:
-                    await asyncio.sleep(0)  # others may run between two chunks of a large file
-        finally:
-            file.close()
-
-    async def _begin(self, follow: Follow, first: Line, stop: asyncio.Event) -> None:
-        """Have it known that the file is followed before anything of it is on its way.
-
-        Who dies before the first lines are delivered finds the file again under its new name.
-        """
-        start = replace(first.after, offset=0, seq=0)
-        self._positions[start.stream] = start
-        origin = Origin(follow.source, start.stream, start.epoch, *self._owner)
-        await self._keep_trying(Batch(origin, [], (start,)), stop)
-
-    async def _hand_out(self, stop: asyncio.Event, following: list[asyncio.Task[None]]) -> None:
+    async def _hand_out(self, stop: asyncio.Event, running: list[asyncio.Task[None]]) -> None:
         while not stop.is_set():
-            for task in following:
+            for task in running:
                 if task.done():
                     task.result()  # a mistake of ours in an input must be seen
             self._tell_losses()
             await self._buffer.wait_for_items(limits.LISTEN_FLUSH_SECONDS)
             if 0 < len(self._buffer) < limits.LISTEN_BATCH_RECORDS:
-                await _wait(stop, limits.LISTEN_FLUSH_SECONDS)
+                await wait(stop, limits.LISTEN_FLUSH_SECONDS)
             for batch in self._buffer.take():
                 await self._keep_trying(batch, stop)
 
@@ -224,7 +172,7 @@ class Listener:
             if stop.is_set():
                 self._give_up(batch)
                 return
-            await _wait(stop, back_off(tries, random.random()))  # noqa: S311  not a secret
+            await wait(stop, back_off(tries, random.random()))  # noqa: S311  not a secret
             tries += 1
 
     async def _try(self, batch: Batch) -> bool:
@@ -262,11 +210,3 @@ def back_off(tries: int, share: float) -> float:
 def _way(batch: Batch) -> str:
     """`syslog_udp`, `syslog_tcp` or `file`: which input, for a counter."""
     return "file" if batch.positions else "_".join(batch.origin.stream.split(":")[:2])
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

@@ -47,7 +47,7 @@ class Centre:
 
 
 def inputs(path: Path) -> Inputs:
-    return Inputs(follow=(Follow("linux_auth", path),))
+    return Inputs(others=(Follow("linux_auth", path),))
 
 
 async def run(path: Path, enough: int, failures: int = 0, **more: object) -> Centre:

@@ -1,0 +1,108 @@
+"""What an input gets to work with: where its records go, and how far it had come before."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from cgii.collect.buffer import Batch, Buffer, Item
+from cgii.collect.inputs.follow import Position
+from cgii.model.event import Origin, Raw
+
+HandOver = Callable[[Batch, asyncio.Event], Awaitable[None]]
+
+
+class Input(Protocol):
+    """A way in that runs by itself beside the others until `stop` is set."""
+
+    async def run(self, outlet: "Outlet", stop: asyncio.Event) -> None:
+        """Receive and put. What the outside does wrong is logged; a raise is a mistake of ours."""
+
+
+class Outlet:
+    """Takes the records of all inputs of one process into its buffer; used from one event loop.
+
+    `epoch` names this run of the process: streams that cannot be read again are numbered within it.
+    """
+
+    def __init__(
+        self,
+        buffer: Buffer,
+        hand_over: HandOver,
+        *,
+        epoch: str,
+        owner: tuple[int | None, int | None] = (None, None),
+        positions: Mapping[str, Position] | None = None,
+    ) -> None:
+        self._buffer = buffer
+        self._hand_over = hand_over
+        self._epoch = epoch
+        self._owner = owner
+        self._positions = dict(positions or {})
+        self._origins: dict[str, Origin] = {}
+        self._next: dict[str, int] = {}
+
+    @property
+    def is_full(self) -> bool:
+        """Whether `offer` would find no room."""
+        return self._buffer.is_full
+
+    def known(self, stream: str) -> Position | None:
+        """How far a stream was delivered before this run; None if it is new."""
+        return self._positions.get(stream)
+
+    async def begin(self, source: str, start: Position, stop: asyncio.Event) -> None:
+        """Have it known that a stream is read before anything of it is on its way.
+
+        Who dies before the first records are delivered finds the stream again where it began.
+        """
+        if start.stream not in self._positions:
+            self._positions[start.stream] = start
+            await self._hand_over(Batch(self._of(source, start), [], (start,)), stop)
+
+    async def put(self, source: str, raw: Raw, after: Position, size: int) -> None:
+        """Wait for room and add a record of a stream that can be read again from `after`."""
+        await self._buffer.wait_for_room()
+        self._buffer.add(Item(self._of(source, after), raw, size, after))
+
+    async def put_live(
+        self,
+        source: str,
+        stream: str,
+        data: bytes | Mapping[str, Any],
+        *,
+        size: int,
+        peer: str = "",
+    ) -> None:
+        """Wait for room and add a record that cannot be asked for again; it is numbered here.
+
+        One stream has one source, so that each is numbered without gaps.
+        """
+        await self._buffer.wait_for_room()
+        self.add_live(source, stream, data, size=size, peer=peer)
+
+    def add_live(
+        self,
+        source: str,
+        stream: str,
+        data: bytes | Mapping[str, Any],
+        *,
+        size: int,
+        peer: str = "",
+    ) -> None:
+        """As `put_live`, for those who cannot wait; they ask `is_full` first."""
+        origin = self._origins.get(stream)
+        if origin is None:
+            origin = self._origins[stream] = Origin(source, stream, self._epoch, *self._owner)
+            self._next[stream] = 0
+        number = self._next[stream]
+        self._next[stream] = number + 1
+        self._buffer.add(Item(origin, Raw(number, data, peer), size))
+
+    def _of(self, source: str, position: Position) -> Origin:
+        return Origin(source, position.stream, position.epoch, *self._owner)
+
+
+def at_start(position: Position) -> Position:
+    """The beginning of the content that a position lies in."""
+    return replace(position, offset=0, seq=0)
