@@ -29,7 +29,7 @@ from cgii.report.produce import produce
 from cgii.respond import deadlines as respond_deadlines
 from cgii.respond import evidence_scans
 from cgii.respond.notify import SUFFIX, compose
-from cgii.store import anchors, files, queue
+from cgii.store import anchors, files, queue, sensors
 from cgii.store.act import Act
 from cgii.store.files import open_stored
 
@@ -269,6 +269,12 @@ def prune_events(centre: Centre, context: JobContext) -> Result:
     return {"events": centre.events.prune(before)}
 
 
+def prune_sensors(centre: Centre, context: JobContext) -> Result:
+    """Forget what protected signed requests that are too old by now, and old invitations."""
+    with centre.database.transaction() as session:
+        return {"rows": sensors.prune_sensors(_act(centre, session))}
+
+
 def prune_jobs(centre: Centre, context: JobContext) -> Result:
     """Forget jobs that were done long ago."""
     before = context.now - timedelta(days=limits.JOB_KEEP_DAYS)
@@ -316,6 +322,7 @@ JOBS: Mapping[str, JobKind] = {
     "prune_windows": JobKind(prune_windows, 5 * MINUTE),
     "prune_indicators": JobKind(prune_indicators, 6 * HOUR),
     "prune_events": JobKind(prune_events, 6 * HOUR),
+    "prune_sensors": JobKind(prune_sensors, HOUR),
     "prune_jobs": JobKind(prune_jobs, HOUR),
     "analyse_record": JobKind(analyse_record, 6 * HOUR),
     "anchor_audit": JobKind(anchor_audit, HOUR),

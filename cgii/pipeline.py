@@ -37,9 +37,16 @@ class Receipt:
 
 
 def take(
-    centre: Centre, origin: Origin, raws: Sequence[Raw], *, positions: Sequence[Position] = ()
+    centre: Centre,
+    origin: Origin,
+    raws: Sequence[Raw],
+    *,
+    positions: Sequence[Position] = (),
+    enter: Callable[[Session], None] | None = None,
 ) -> Receipt:
     """Commit one batch; when this returns, all of it is on disk.
+
+    `enter` writes what must hold together with the batch, and may refuse it, in its transaction.
 
     Raises Unavailable when a store does not answer: the sender keeps the batch and comes again.
     """
@@ -60,7 +67,7 @@ def take(
     spotted = Spotted(detector, matched(detector, read.events), suspects)
     commit = partial(
         _commit, centre, origin, raws,
-        read=read, spotted=spotted, positions=positions, received_at=received_at,
+        read=read, spotted=spotted, positions=positions, received_at=received_at, enter=enter,
     )  # fmt: skip
     receipt = committed(commit, "El centro está ocupado. Reenvíe el lote.")
     counters.EVENTS_STORED.labels(origin.source).inc(receipt.events)
@@ -122,8 +129,11 @@ def _commit(
     spotted: Spotted,
     positions: Sequence[Position],
     received_at: datetime,
+    enter: Callable[[Session], None] | None,
 ) -> Receipt:
     with centre.database.transaction() as session:
+        if enter is not None:
+            enter(session)
         first = raws[0].seq if raws else 0
         mark = _mark(session, origin, first)
         if mark is not None and mark.record_count >= len(raws):

@@ -78,3 +78,9 @@ def all_counters() -> bytes:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return generate_latest(registry)
+
+
+def total(counter: Counter) -> int:
+    """What a counter of this process has come to, over all its labels."""
+    samples = (sample for metric in counter.collect() for sample in metric.samples)
+    return round(sum(one.value for one in samples if one.name.endswith("_total")))

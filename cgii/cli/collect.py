@@ -1,6 +1,7 @@
 """`cgii collect`: the inputs of one machine, delivered to its own centre or to a remote one."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -11,44 +12,58 @@ from cgii.base import logs
 from cgii.base.errors import Invalid
 from cgii.base.settings import Settings, load
 from cgii.cli.supervise import die_with_parent
+from cgii.collect import reporting, sensor
 from cgii.collect.config import read_config
-from cgii.collect.definition import load_definitions
-from cgii.collect.drain import Drain, Places, keeper
 from cgii.collect.listen import Follow, Inputs, Listener
-from cgii.collect.send import Sender
-from cgii.collect.spool import Spool
+from cgii.collect.send import Sender, by_token
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(help="Archivo TOML del sensor; sin él se entrega al centro de esta máquina."),
+]
+collecting = typer.Typer(help="Recibe syslog y sigue archivos, y entrega lo recibido al centro.")
 
 
-def collect(
-    config: Annotated[
-        Path | None,
-        typer.Option(help="Archivo TOML del sensor; sin él se entrega al centro de esta máquina."),
-    ] = None,
-) -> None:
+@collecting.callback(invoke_without_command=True)
+def collect(context: typer.Context, config: ConfigFile = None) -> None:
     """Recibe syslog y sigue archivos, y entrega lo recibido al centro."""
+    if context.invoked_subcommand is not None:
+        return
     die_with_parent()
     if config is None:
         _collect_here(load())
         return
-    sensor = read_config(config)
+    wanted = read_config(config)
     logs.configure()
-    inputs = Inputs(
-        host=sensor.host,
-        udp_port=sensor.syslog_udp_port,
-        tcp_port=sensor.syslog_tcp_port,
-        others=tuple(Follow(one.source, one.path) for one in sensor.follow),
-    )
-    definitions = load_definitions(sensor.site)
-    spool = Spool(sensor.spool or config.parent / "spool", bytes_max=sensor.spool_mib_max << 20)
-    places = Places(spool.folder / "places.json")
-    with Sender(sensor.centre, sensor.secret) as sender:
-        drain = Drain(spool, sender)
-        drain.start()
-        try:
-            _listen(Listener(inputs, definitions, keeper(spool, places), positions=places.known))
-        finally:
-            drain.stop()
-            spool.close()
+    sensor.run(wanted, config)
+
+
+@collecting.command("enrol")
+def enrol(
+    config: Annotated[Path, typer.Option(help="Archivo TOML del sensor.")],
+    invitation_file: Annotated[
+        Path | None, typer.Option(help="Archivo con la invitación; sin él se la pide.")
+    ] = None,
+) -> None:
+    """Inscribe este sensor en el centro con una invitación de un solo uso."""
+    wanted = read_config(config)
+    folder = sensor.Folder.of(wanted, config)
+    identity = folder.identity
+    secret = _invitation(invitation_file)
+    with Sender(wanted.centre, by_token(""), ca_file=wanted.ca_file) as sender:
+        name = reporting.enrol(sender, identity, secret)
+    typer.echo(f"Inscrito como {name}. Inicie «cgii collect --config {config}».")
+
+
+def _invitation(path: Path | None) -> str:
+    if "CGII_INVITATION" in os.environ:
+        return os.environ["CGII_INVITATION"].strip()
+    if path is None:
+        return str(typer.prompt("Invitación", hide_input=True)).strip()
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise Invalid("No se puede leer {path}: {why}.", path=path, why=str(error)) from error
 
 
 def _collect_here(settings: Settings) -> None:

@@ -1,44 +1,62 @@
-"""Delivers batches to a remote centre over HTTPS: POST /api/v1/ingest, packed, tried again."""
+"""Speaks to a remote centre over HTTPS: packed batches, and what else there is to say."""
 
 import gzip
-import random
-import time
+import ssl
 from collections.abc import Callable, Mapping
-from types import TracebackType
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import httpx2
 import orjson
 
-from cgii.base import limits
-from cgii.base.errors import Invalid, NotAllowed, NotSignedIn, Unavailable
+from cgii.base import clock, limits
+from cgii.base.errors import CgiiError, Invalid, NotAllowed, NotSignedIn, Unavailable
+from cgii.base.signatures import SecretKey
 from cgii.collect import convert
 from cgii.collect.buffer import Batch
-from cgii.collect.listen import back_off
 
 PATH = "/api/v1/ingest"
 REFUSED = frozenset({400, 413, 422})  # what is said of a batch, not of the moment
 PACK_LEVEL = 5  # a third of the time of 9 for nearly the same size
+WORTH_ANOTHER_TRY = timedelta(seconds=30)  # that our clock was found to be off
+
+# Path, body, the time by the centre's clock → the headers by which the centre knows the sender.
+Authorise = Callable[[str, bytes, datetime], Mapping[str, str]]
+
+
+def by_token(token: str) -> Authorise:
+    """For programs that cannot sign."""
+    return lambda path, body, now: {"Authorization": f"Bearer {token}"}
+
+
+def by_key(current: Callable[[], SecretKey]) -> Authorise:
+    """With a signature by the key that is current at that moment."""
+    return lambda path, body, now: current().headers("POST", path, body, now=now)
 
 
 class Sender:
-    """A connection to one centre; `deliver` fits where a Listener wants one."""
+    """A connection to one centre, shared by threads."""
 
     def __init__(
         self,
         centre: str,
-        token: str,
+        authorise: Authorise,
         *,
+        ca_file: Path | None = None,
         transport: httpx2.BaseTransport | None = None,
-        pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._pause = pause
+        self._authorise = authorise
+        self.skew = timedelta(0)  # our clock before the centre's, as its last answer said
         self._client = httpx2.Client(
             base_url=centre.rstrip("/"),
-            headers={"Authorization": f"Bearer {token}"},
             timeout=limits.SEND_TIMEOUT_SECONDS,
             transport=transport,
-            follow_redirects=False,  # the token goes to the named centre only
+            verify=ssl.create_default_context(cafile=ca_file) if ca_file else True,
+            follow_redirects=False,  # what identifies us goes to the named centre only
         )
 
     def __enter__(self) -> "Sender":
@@ -56,45 +74,72 @@ class Sender:
         """Close the connection."""
         self._client.close()
 
-    def deliver(self, batch: Batch) -> None:
-        """Send the batch; returns when the centre has committed it.
-
-        Raises Unavailable after the last try, NotSignedIn, NotAllowed or Invalid at once.
-        """
-        if not batch.raws:
-            return None  # only says that a file is followed: the centre keeps no places of ours
-        body = pack(batch)
-        for tries in range(limits.SEND_TRIES_MAX):
-            try:
-                return self.send(body)
-            except Unavailable as error:
-                if tries == limits.SEND_TRIES_MAX - 1:
-                    raise
-                self._pause(max(back_off(tries, random.random()), asked_wait(error)))  # noqa: S311
-        return None
-
     def send(self, body: bytes) -> None:
-        """Send a packed batch once. Raises as `deliver`."""
-        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        """Send a packed batch once; returns when the centre has committed it. Raises as `post`."""
+        self.post(PATH, body, {"Content-Encoding": "gzip"})
+
+    def post(
+        self,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        *,
+        authorise: Authorise | None = None,
+    ) -> bytes:
+        """The body of the centre's answer to a JSON request.
+
+        Raises Unavailable when it may be tried again, NotSignedIn or NotAllowed when the centre
+        does not know us, Invalid when it will not have this request.
+        """
+        for _ in range(2):
+            before = self.skew
+            answer = self._ask(path, body, headers, authorise or self._authorise)
+            if answer.status_code != 401 or abs(self.skew - before) < WORTH_ANOTHER_TRY:
+                break
+        if answer.status_code == 200:
+            return answer.content
+        raise _refusal(answer)
+
+    def _ask(
+        self, path: str, body: bytes, headers: Mapping[str, str], authorise: Authorise
+    ) -> httpx2.Response:
+        ours = authorise(path, body, clock.now() - self.skew)
         try:
-            answer = self._client.post(PATH, content=body, headers=headers)
+            answer = self._client.post(
+                path,
+                content=body,
+                headers={"Content-Type": "application/json", **ours, **headers},
+            )
         except httpx2.HTTPError as error:
             raise Unavailable(
                 "El centro no responde: {reason}.", reason=str(error) or type(error).__name__
             ) from error
-        status = answer.status_code
-        if status == 200:
-            return
-        if status == 401:
-            raise NotSignedIn("El centro no reconoce el token de este sensor.")
-        if status == 403:
-            raise NotAllowed("El centro no permite que este sensor envíe registros.")
-        if status in REFUSED:
-            raise Invalid("El centro rechazó el lote (respuesta {status}).", status=status)
-        # Busy, or not the centre at all: a proxy, another address. It may pass; the batch stays.
-        busy = Unavailable("El centro no atiende (respuesta {status}).", status=status)
-        busy.retry_after_seconds = _seconds(answer.headers.get("Retry-After"))
-        raise busy
+        with suppress(TypeError, ValueError):  # a centre that tells no time has our time
+            there = parsedate_to_datetime(answer.headers.get("Date", ""))
+            self.skew = clock.now() - there.astimezone(UTC)
+        return answer
+
+
+def _refusal(answer: httpx2.Response) -> CgiiError:
+    status, why = answer.status_code, _reason(answer)
+    if status == 401:
+        return NotSignedIn("El centro no reconoce a este sensor. {why}", why=why)
+    if status == 403:
+        return NotAllowed("El centro no permite que este sensor envíe registros. {why}", why=why)
+    if status in REFUSED:
+        return Invalid("El centro lo rechazó (respuesta {status}). {why}", status=status, why=why)
+    # Busy, or not the centre at all: a proxy, another address. It may pass; the batch stays.
+    busy = Unavailable("El centro no atiende (respuesta {status}).", status=status)
+    busy.retry_after_seconds = _seconds(answer.headers.get("Retry-After"))
+    return busy
+
+
+def _reason(answer: httpx2.Response) -> str:
+    """The sentence that the centre gives, if it is the centre that answers."""
+    with suppress(ValueError, AttributeError):
+        told = orjson.loads(answer.content[:10_000])
+        return str(told.get("detail", ""))[:500]
+    return ""
 
 
 def pack(batch: Batch) -> bytes:

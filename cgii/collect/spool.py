@@ -11,7 +11,9 @@ import fcntl
 import os
 import struct
 import threading
+import time
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +29,7 @@ DAMAGED, REFUSED = "damaged", "refused"  # folders for what is set aside
 log = logs.logger("collect")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Place:
     """Where an entry begins; places are in the order of their entries."""
 
@@ -64,10 +66,14 @@ class Spool:
         self.records = 0  # that wait
         self.damaged_bytes = 0  # set aside since the start
         self._next = Place(0, 0)
+        self._times: deque[tuple[Place, float]] = deque()  # when some of the entries were appended
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._owner = _own(folder / "lock")
             self._recover()
+            if self.records:
+                oldest = self._path(min(self._sizes)).stat().st_mtime
+                self._times.append((self._next, oldest))
         except OSError as error:
             raise Unavailable(
                 "El sensor no puede usar su cola en {folder}: {reason}.",
@@ -84,9 +90,23 @@ class Spool:
             os.close(self._owner)
 
     @property
+    def bytes_max(self) -> int:
+        """How many bytes may wait."""
+        return self._bytes_max
+
+    @property
     def size(self) -> int:
         """How many bytes wait."""
         return sum(self._sizes.values()) - self._next.offset
+
+    @property
+    def oldest_at(self) -> float | None:
+        """When the oldest batch that waits was appended, to some seconds; None while none waits.
+
+        After a start it is when the oldest segment was last written to.
+        """
+        with self._lock:
+            return self._times[0][1] if self.records and self._times else None
 
     def append(self, body: bytes, records: int) -> None:
         """Keep one batch; on disk when this returns. Raises Unavailable without room."""
@@ -104,6 +124,7 @@ class Spool:
                     "El sensor no puede escribir su cola: {reason}.", reason=error.strerror
                 ) from error
             self._sizes[segment] = size + len(data)
+            self._stamp(Place(segment, size))
             self.records += records
             self._lock.notify_all()
 
@@ -131,6 +152,8 @@ class Spool:
         with self._lock:
             self._next = entry.after
             self.records -= entry.records
+            while self._times and (not self.records or self._is_next_passed()):
+                self._times.popleft()
             if entry.after.offset >= self._sizes[entry.at.segment]:
                 self._pass(entry.at.segment)
             self._remember()
@@ -145,6 +168,15 @@ class Spool:
         (folder / f"{name}.json.gz").write_bytes(entry.body)
         (folder / f"{name}.txt").write_text(reason + "\n", encoding="utf-8")
         self.done(entry)
+
+    def _stamp(self, at: Place) -> None:
+        now = time.time()
+        if not self._times or now - self._times[-1][1] >= limits.SPOOL_STAMP_SECONDS:
+            self._times.append((at, now))
+
+    def _is_next_passed(self) -> bool:
+        """Whether all before the second stamp was sent, so that the first says nothing more."""
+        return len(self._times) > 1 and self._times[1][0] <= self._next
 
     def _writable(self) -> int:
         """The number of the segment to be written to, begun if need be."""

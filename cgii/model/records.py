@@ -10,7 +10,7 @@ from cgii.model.table import Code, Id, JsonDict, JsonList, LongText, Table, refe
 
 
 class Sensor(Table):
-    """A sender of batches. Its token is shown once; this row keeps the hash."""
+    """A sender of batches. Its token is shown once and kept as a hash; one that signs has none."""
 
     __tablename__ = "sensor"
 

@@ -62,6 +62,7 @@ from cgii.model.records import (
     SourceVolume,
 )
 from cgii.model.runs import Run, Step
+from cgii.model.sensors import SensorKey, SensorReport, SensorSettings
 from cgii.model.table import Table
 
 Row = TypeVar("Row", bound=Table)
@@ -77,6 +78,7 @@ FOR_CENTRE: frozenset[type[Table]] = frozenset(
         *(ControlStatement, Decision, Finding, FollowUp, Plan, Review, ScoreSnapshot, Submission),
         *(EvidenceMatch, EvidenceScan),
         *(Batch, Document, Message, Position, Reject, Schedule, Sensor, SourceVolume),
+        *(SensorKey, SensorReport, SensorSettings),
     }
 )
 
@@ -187,6 +189,9 @@ FOR_ENTITY: dict[type[Table], Rule] = {
     Contact: lambda user: Contact.entity_id == user.entity_id,
     User: lambda user: User.entity_id == user.entity_id,
     Sensor: lambda user: Sensor.entity_id == user.entity_id,
+    SensorReport: lambda user: SensorReport.sensor_id.in_(
+        select(Sensor.id).where(Sensor.entity_id == user.entity_id)
+    ),
     SourceVolume: lambda user: SourceVolume.sensor_key.in_(_sensor_keys(user)),
     Notice: lambda user: Notice.entity_id == user.entity_id,
     Incident: _shared_incident,

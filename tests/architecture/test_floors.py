@@ -29,7 +29,7 @@ HOMES = {
     "argon2": ("web.passwords",),
     "babel": ("web.language",),
     "celery": ("worker",),
-    "cryptography": ("web.passwords",),
+    "cryptography": ("base.signatures", "web.passwords"),
     "elasticsearch": ("store.events_elastic",),
     "evtx": ("collect.event_logs",),
     "fastapi": ("web.",),

@@ -10,6 +10,7 @@ from cgii.web.api import (
     incidents,
     ingest,
     notices,
+    sensors,
 )
 
 API: tuple[APIRouter, ...] = (
@@ -20,4 +21,5 @@ API: tuple[APIRouter, ...] = (
     incidents.router,
     ingest.router,
     notices.router,
+    sensors.router,
 )

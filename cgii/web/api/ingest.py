@@ -1,49 +1,39 @@
 """Accepts pushed batches of records: authenticated, bounded, answered after all is committed."""
 
 import zlib
-from dataclasses import dataclass
 from threading import BoundedSemaphore
 from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
-from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from cgii.base import limits
-from cgii.base.errors import Invalid, NotSignedIn, Unavailable
-from cgii.base.ids import hash_token
+from cgii.base.errors import Invalid, Unavailable
 from cgii.centre import Centre
 from cgii.model.event import Origin, Raw
-from cgii.model.records import Sensor
 from cgii.pipeline import Receipt, take
 from cgii.web.access import token_only
 from cgii.web.answers import JsonResponse
+from cgii.web.senders import Sender, known_sender
 
 router = APIRouter(prefix="/api/v1", tags=["ingest"])
 _places = BoundedSemaphore(limits.INGEST_AT_ONCE_MAX)
-
-
-@dataclass(frozen=True)
-class Sender:
-    """The sensor behind a token."""
-
-    id: int
-    entity_id: int | None
 
 
 @router.post("/ingest", dependencies=[token_only("ingest")])
 async def ingest(request: Request) -> JsonResponse:
     """Commit a batch and answer its receipt.
 
-    Header `Authorization: Bearer <token>`; body a JSON object, gzip allowed:
+    Header `Authorization: Bearer <token>`, or signed (see `web.senders`); body a JSON object,
+    gzip allowed:
     `{"source": "linux_auth", "epoch": "2026-11-22T10:00Z/1", "seq": 100, "records": ["…", {…}]}`.
     Optional: `stream` (tells streams of one source apart), `peers` (who sent record i).
     Record i has the number seq + i; (source, epoch, number) sent again is stored once. 200 means
     that everything is on disk; on 429, 503 or no answer at all, send the same batch again.
     """
     centre: Centre = request.app.state.centre
-    sender = await run_in_threadpool(_sender, centre, request.headers.get("authorization", ""))
+    sender = await known_sender(request, centre)
     body = await request.body()  # bounded by the guard in front of every route
     encoding = request.headers.get("content-encoding", "")
     receipt = await run_in_threadpool(_take, centre, sender, body, encoding)
@@ -57,27 +47,12 @@ async def ingest(request: Request) -> JsonResponse:
     )
 
 
-def _sender(centre: Centre, header: str) -> Sender:
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise NotSignedIn("Falta el token del sensor: «Authorization: Bearer <token>».")
-    with centre.database.reading() as session:
-        sensor = session.scalar(
-            select(Sensor).where(
-                Sensor.token_hash == hash_token(token.strip()), Sensor.revoked_at.is_(None)
-            )
-        )
-        if sensor is None:
-            raise NotSignedIn("El token del sensor no es válido o fue revocado.")
-        return Sender(sensor.id, sensor.entity_id)
-
-
 def _take(centre: Centre, sender: Sender, body: bytes, encoding: str) -> Receipt:
     if not _places.acquire(timeout=limits.INGEST_WAIT_SECONDS):
         raise Unavailable("El centro está ocupado. Reenvíe el lote en unos segundos.")
     try:
         origin, raws = _read(sender, _unpack(body, encoding))
-        return take(centre, origin, raws)
+        return take(centre, origin, raws, enter=sender.enter)
     finally:
         _places.release()
 

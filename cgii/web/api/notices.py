@@ -1,4 +1,4 @@
-"""Accepts notices from an entity's own programs, with the token of one of its sensors."""
+"""Accepts notices from an entity's own programs, with what one of its sensors is known by."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,18 +7,16 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Request
 from pydantic import Field, TypeAdapter, ValidationError
-from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from cgii.base import limits
-from cgii.base.errors import Invalid, InvalidForm, NotAllowed, NotSignedIn
-from cgii.base.ids import hash_token
+from cgii.base.errors import Invalid, InvalidForm, NotAllowed
 from cgii.centre import Centre
-from cgii.model.records import Sensor
 from cgii.respond.notices import NoticeForm, file_notice
 from cgii.web.access import token_only
 from cgii.web.answers import JsonResponse, sentence
 from cgii.web.forms import Problems
+from cgii.web.senders import Sender, known_sender
 
 router = APIRouter(prefix="/api/v1", tags=["notices"])
 Pair = tuple[str, str]
@@ -66,33 +64,24 @@ async def file_by_program(request: Request) -> JsonResponse:
     """
     centre: Centre = request.app.state.centre
     body = await request.body()  # bounded by the guard in front of every route
-    token = request.headers.get("authorization", "")
+    sender = await known_sender(request, centre)
     key = request.headers.get("idempotency-key", "").strip()
-    answer = await run_in_threadpool(_file, centre, token, key, body)
+    answer = await run_in_threadpool(_file, centre, sender, key, body)
     return JsonResponse(answer, status_code=201)
 
 
-def _file(centre: Centre, header: str, key: str, body: bytes) -> dict[str, Any]:
+def _file(centre: Centre, sender: Sender, key: str, body: bytes) -> dict[str, Any]:
     with centre.database.transaction() as session:
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise NotSignedIn("Falta el token del sensor: «Authorization: Bearer <token>».")
-        sensor = session.scalar(
-            select(Sensor).where(
-                Sensor.token_hash == hash_token(token.strip()), Sensor.revoked_at.is_(None)
-            )
-        )
-        if sensor is None:
-            raise NotSignedIn("El token del sensor no es válido o fue revocado.")
-        if sensor.entity_id is None:
+        sender.enter(session)
+        if sender.entity_id is None:
             raise NotAllowed("Este sensor no es de una entidad, por eso no puede reportar.")
         if not 1 <= len(key) <= 100:
             raise Invalid(
                 "Falta la cabecera «Idempotency-Key», de 1 a 100 caracteres: con ella un envío "
                 "repetido no crea dos reportes."
             )
-        form = _read(body, sensor.entity_id)
-        act = centre.act(session, via=f"sensor:{sensor.id}")
+        form = _read(body, sender.entity_id)
+        act = centre.act(session, via=f"sensor:{sender.id}")
         notice = file_notice(act, form, request_key=f"api:{key}")
         return {
             "code": notice.code,

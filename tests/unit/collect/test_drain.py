@@ -14,7 +14,7 @@ from cgii.base.errors import Unavailable
 from cgii.collect.buffer import Batch
 from cgii.collect.drain import Drain, Places, keeper
 from cgii.collect.inputs.follow import Position
-from cgii.collect.send import Sender
+from cgii.collect.send import Sender, by_token
 from cgii.collect.spool import Spool
 from cgii.model.event import Origin, Raw
 
@@ -63,7 +63,7 @@ def batch(*texts: str, seq: int = 0, positions: tuple[Position, ...] = ()) -> Ba
 def sent(spool: Spool, centre: Centre) -> None:
     """Drain until the centre has enough."""
     transport = httpx2.MockTransport(centre.answer)
-    with Sender("https://centro.example", "secreto", transport=transport) as sender:
+    with Sender("https://centro.example", by_token("secreto"), transport=transport) as sender:
         drain = Drain(spool, sender)
         drain.start()
         assert centre.done.wait(60)

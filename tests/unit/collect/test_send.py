@@ -2,15 +2,18 @@
 
 import gzip
 from collections.abc import Callable
+from datetime import timedelta
+from email.utils import format_datetime
 
 import httpx2
 import orjson
 import pytest
 
-from cgii.base import limits
+from cgii.base import clock
 from cgii.base.errors import CgiiError, Invalid, NotAllowed, NotSignedIn, Unavailable
+from cgii.base.signatures import SecretKey, is_genuine, read_signed
 from cgii.collect.buffer import Batch
-from cgii.collect.send import Sender, pack
+from cgii.collect.send import Authorise, Sender, asked_wait, by_key, by_token, pack
 from cgii.model.event import Origin, Raw
 
 BATCH = Batch(
@@ -19,13 +22,12 @@ BATCH = Batch(
 )
 
 
-def sender(answer: Callable[[httpx2.Request], httpx2.Response], pauses: list[float]) -> Sender:
-    return Sender(
-        "https://centro.example/",
-        "secreto",
-        transport=httpx2.MockTransport(answer),
-        pause=pauses.append,
-    )
+def sender(
+    answer: Callable[[httpx2.Request], httpx2.Response], authorise: Authorise | None = None
+) -> Sender:
+    known_by = authorise or by_token("secreto")
+    transport = httpx2.MockTransport(answer)
+    return Sender("https://centro.example/", known_by, transport=transport)
 
 
 def test_the_body_says_source_numbering_and_records() -> None:
@@ -46,8 +48,8 @@ def test_a_batch_is_sent_once_with_the_token() -> None:
         seen.append(request)
         return httpx2.Response(200, json={})
 
-    with sender(answer, []) as centre:
-        centre.deliver(BATCH)
+    with sender(answer) as centre:
+        centre.send(pack(BATCH))
     (request,) = seen
     assert str(request.url) == "https://centro.example/api/v1/ingest"
     assert request.headers["Authorization"] == "Bearer secreto"
@@ -55,35 +57,82 @@ def test_a_batch_is_sent_once_with_the_token() -> None:
     assert request.content == pack(BATCH)
 
 
-def test_a_busy_centre_is_asked_again_after_the_time_it_names() -> None:
-    answers = [
-        httpx2.Response(503, headers={"Retry-After": "7"}),
-        httpx2.Response(404),
-        httpx2.Response(200),
-    ]
-    pauses: list[float] = []
-    with sender(lambda _: answers.pop(0), pauses) as centre:
-        centre.deliver(BATCH)
-    assert len(pauses) == 2
-    assert pauses[0] == 7
-    assert 1 <= pauses[1] <= 2
+def test_a_batch_is_signed_as_it_is_sent() -> None:
+    seen: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(200, json={})
+
+    key = SecretKey.fresh()
+    with sender(answer, by_key(lambda: key)) as centre:
+        centre.send(pack(BATCH))
+    (request,) = seen
+    signed = read_signed({name.lower(): value for name, value in request.headers.items()})
+    assert signed is not None
+    assert is_genuine(
+        signed, key.public, method="POST", path="/api/v1/ingest", body=request.content
+    )
+    assert "Authorization" not in request.headers
 
 
-def test_a_silent_centre_is_given_up_after_some_tries() -> None:
+def test_a_busy_centre_names_the_time_to_wait() -> None:
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(503, headers={"Retry-After": "7"})
+
+    with sender(answer) as centre, pytest.raises(Unavailable) as told:
+        centre.send(b"")
+    assert asked_wait(told.value) == 7
+
+
+def test_a_silent_centre_may_be_asked_again() -> None:
     def answer(_: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("refused")
 
-    pauses: list[float] = []
-    with sender(answer, pauses) as centre, pytest.raises(Unavailable, match="refused"):
-        centre.deliver(BATCH)
-    assert len(pauses) == limits.SEND_TRIES_MAX - 1
+    with sender(answer) as centre, pytest.raises(Unavailable, match="refused"):
+        centre.send(b"")
 
 
 @pytest.mark.parametrize(
     ("status", "error"), [(401, NotSignedIn), (403, NotAllowed), (422, Invalid), (413, Invalid)]
 )
-def test_a_refusal_is_told_at_once(status: int, error: type[CgiiError]) -> None:
-    pauses: list[float] = []
-    with sender(lambda _: httpx2.Response(status), pauses) as centre, pytest.raises(error):
-        centre.deliver(BATCH)
-    assert pauses == []
+def test_a_refusal_is_told_in_the_centres_words(status: int, error: type[CgiiError]) -> None:
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(status, json={"detail": "porque sí"})
+
+    with sender(answer) as centre, pytest.raises(error, match="porque sí"):
+        centre.send(b"")
+
+
+def test_a_wrong_clock_signs_with_the_centres_time() -> None:
+    there = clock.now() + timedelta(hours=3)
+    created: list[int] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        signed = read_signed({name.lower(): value for name, value in request.headers.items()})
+        assert signed is not None
+        created.append(signed.created)
+        is_fresh = abs(signed.created - there.timestamp()) < 300
+        return httpx2.Response(
+            200 if is_fresh else 401, headers={"Date": format_datetime(there, usegmt=True)}
+        )
+
+    key = SecretKey.fresh()
+    with sender(answer, by_key(lambda: key)) as centre:
+        centre.send(b"")
+        centre.send(b"")
+        assert abs(centre.skew + timedelta(hours=3)) < timedelta(seconds=120)
+    assert len(created) == 3  # the first one is tried again at once
+
+
+def test_a_refusal_with_a_right_clock_is_asked_once() -> None:
+    asked: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        now = format_datetime(clock.now(), usegmt=True)
+        return httpx2.Response(401, headers={"Date": now})
+
+    with sender(answer) as centre, pytest.raises(NotSignedIn):
+        centre.send(b"")
+    assert len(asked) == 1

@@ -1,0 +1,142 @@
+"""Tells the centre how this sensor is, takes what the centre wants of it, and renews its key."""
+
+import random
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from cgii import __version__
+from cgii.base import clock, counters, limits, logs
+from cgii.base.errors import CgiiError, Invalid
+from cgii.collect.identity import Identity
+from cgii.collect.pushed import Pushed
+from cgii.collect.send import Sender, by_key
+from cgii.collect.spool import Spool
+
+REPORT, KEY, ENROL = "/api/v1/sensors/report", "/api/v1/sensors/key", "/api/v1/sensors/enrol"
+
+log = logs.logger("collect")
+
+
+class Reporter:
+    """A thread that reports each minute. `on_change` is called when inputs or sources are new."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        spool: Spool,
+        identity: Identity,
+        pushed: Pushed,
+        *,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._sender = sender
+        self._spool = spool
+        self._identity = identity
+        self._pushed = pushed
+        self._on_change = on_change
+        self._started_at = clock.now()
+        self._told = ""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="report", daemon=True)
+
+    def start(self) -> None:
+        """Begin to report."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the report that is on its way."""
+        self._stop.set()
+        self._thread.join(limits.SEND_TIMEOUT_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.report()
+                if self._identity.is_old:
+                    renew(self._sender, self._identity)
+                self._told = ""
+            except (CgiiError, OSError) as error:  # the spool holds what matters; say it once
+                if self._told != str(error):
+                    self._told = str(error)
+                    log.warning("the centre did not take the sensor's report", reason=self._told)
+            # Not all at the same second, though they were started together.
+            self._stop.wait(limits.SENSOR_REPORT_SECONDS * (0.8 + 0.4 * random.random()))  # noqa: S311
+
+    def report(self) -> None:
+        """Report once, and keep what the centre wants. Raises as Sender.post, and OSError."""
+        answer = orjson.loads(self._sender.post(REPORT, orjson.dumps(self._facts())))
+        skew = self._sender.skew.total_seconds()
+        if abs(skew) > limits.SENSOR_SKEW_SECONDS:
+            log.warning("this clock differs from the centre's", seconds=round(skew))
+        if not isinstance(answer, dict):
+            raise Invalid("El centro respondió algo que no se entiende.")
+        if self._take(answer):
+            self._on_change()
+
+    def _take(self, answer: dict[str, Any]) -> bool:
+        is_new = False
+        inputs, sources = answer.get("settings"), answer.get("sources")
+        if isinstance(inputs, dict):
+            self._pushed.keep_inputs(str(inputs.get("version", "")), str(inputs.get("text", "")))
+            is_new = True
+        if isinstance(sources, dict) and isinstance(sources.get("files"), dict):
+            files = {str(name): str(text) for name, text in sources["files"].items()}
+            self._pushed.keep_sources(str(sources.get("version", "")), files)
+            is_new = True
+        return is_new
+
+    def _facts(self) -> dict[str, Any]:
+        spool, oldest_at = self._spool, self._spool.oldest_at
+        return {
+            "version": __version__,
+            "time": clock.now(),
+            "started_at": self._started_at,
+            "waiting_since": datetime.fromtimestamp(oldest_at, UTC) if oldest_at else None,
+            "spool_records": spool.records,
+            "spool_bytes": max(spool.size, 0),
+            "spool_bytes_max": spool.bytes_max,
+            "lost_count": counters.total(counters.EVENTS_DROPPED),
+            "settings_version": self._pushed.inputs_version,
+            "settings_problem": self._pushed.problem[:1_000],
+            "sources_version": self._pushed.sources_version,
+        }
+
+
+def renew(sender: Sender, identity: Identity) -> None:
+    """Make the next key known, signed with the one that is known. Raises as Sender.post."""
+    if identity.key is None:
+        return
+    key = identity.next()
+    proof = key.sign(f"cgii-key:{identity.key.key_id}".encode())
+    body = orjson.dumps({"public_key": key.public.hex(), "proof": proof.hex()})
+    try:
+        sender.post(KEY, body)
+    except Invalid:
+        identity.drop_next()
+        raise
+    identity.accept_next()
+    log.info("the sensor's key was renewed", key=key.key_id)
+
+
+def enrol(sender: Sender, identity: Identity, invitation: str) -> str:
+    """Make a first key known with an invitation; the sensor's name. Raises as Sender.post.
+
+    What was begun and not answered is asked again with the same key.
+    """
+    try:
+        return _enrol(sender, identity, invitation)
+    except Invalid:  # the centre knows that key from elsewhere
+        identity.drop_next()
+        return _enrol(sender, identity, invitation)
+
+
+def _enrol(sender: Sender, identity: Identity, invitation: str) -> str:
+    key = identity.next()
+    body = orjson.dumps({"invitation": invitation, "public_key": key.public.hex()})
+    answer = orjson.loads(sender.post(ENROL, body, authorise=by_key(lambda: key)))
+    identity.accept_next()
+    return str(answer.get("sensor", ""))

@@ -1,0 +1,159 @@
+"""One running sensor: its queue on disk, what it sends and reports, and its inputs."""
+
+import asyncio
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from cgii.base import logs
+from cgii.base.errors import CgiiError, Invalid
+from cgii.collect.config import SensorConfig, read_inputs
+from cgii.collect.definition import load_definitions
+from cgii.collect.drain import Drain, Places, keeper
+from cgii.collect.identity import Identity
+from cgii.collect.inputs.following import Follow
+from cgii.collect.listen import Inputs, Listener
+from cgii.collect.pushed import Pushed
+from cgii.collect.reporting import Reporter
+from cgii.collect.send import Authorise, Sender, by_key, by_token
+from cgii.collect.spool import Spool
+
+log = logs.logger("collect")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where a sensor keeps what it must not lose. Only one process may use it."""
+
+    path: Path
+
+    @staticmethod
+    def of(config: SensorConfig, file: Path) -> "Folder":
+        """The one that the file names, or `spool` beside the file."""
+        return Folder(config.spool or file.parent / "spool")
+
+    @property
+    def identity(self) -> Identity:
+        """The sensor's key. Raises Invalid if it is damaged."""
+        return Identity(self.path)
+
+
+def sender_of(config: SensorConfig, identity: Identity) -> Sender:
+    """A connection that the centre will know. Raises Invalid without key and token."""
+    return Sender(config.centre, _authorise(config, identity), ca_file=config.ca_file)
+
+
+def _authorise(config: SensorConfig, identity: Identity) -> Authorise:
+    if identity.key is not None:
+        return by_key(identity.signing)
+    if not (secret := config.secret):
+        raise Invalid(
+            "Este sensor no está inscrito. Pida una invitación al centro y use «cgii collect "
+            "enrol»."
+        )
+    return by_token(secret)
+
+
+class Runner:
+    """Runs the inputs, and begins them anew when the centre changes them."""
+
+    def __init__(self, config: SensorConfig, pushed: Pushed) -> None:
+        self._config = config
+        self._pushed = pushed
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._again: asyncio.Event | None = None
+
+    def changed(self) -> None:
+        """Begin anew with what was pushed; may be called from any thread."""
+        if self._loop is not None and self._again is not None:
+            self._loop.call_soon_threadsafe(self._again.set)
+
+    def run(self, spool: Spool) -> None:
+        """Receive until the process is told to stop."""
+        asyncio.run(self._run(spool))
+
+    async def _run(self, spool: Spool) -> None:
+        stop, self._again = asyncio.Event(), asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, stop.set)
+        places = Places(spool.folder / "places.json")
+        while not stop.is_set():
+            self._again.clear()
+            config, is_pushed = self._wanted()
+            try:
+                await self._listen(config, spool, places, stop)
+            except CgiiError as error:
+                if not is_pushed:
+                    raise
+                # The centre wants what cannot be: go on as before, and tell it.
+                self._pushed.problem = str(error)
+                log.error("the pushed inputs cannot be used", reason=str(error))
+
+    async def _listen(
+        self, config: SensorConfig, spool: Spool, places: Places, stop: asyncio.Event
+    ) -> None:
+        assert self._again is not None
+        site = config.site or self._pushed.site
+        listener = Listener(
+            inputs_of(config),
+            load_definitions(site),
+            keeper(spool, places),
+            positions=places.known,
+        )
+        ended = asyncio.Event()
+        watching = [asyncio.create_task(_pass_on(event, ended)) for event in (stop, self._again)]
+        try:
+            await listener.run(ended)
+        finally:
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+
+    def _wanted(self) -> tuple[SensorConfig, bool]:
+        """The inputs to use, and whether the centre chose them."""
+        pushed = self._pushed
+        if not pushed.inputs_text or pushed.problem:
+            return self._config, False
+        try:
+            if not self._config.pushed_inputs:
+                raise Invalid("Este sensor no deja que el centro elija sus entradas.")
+            return self._config.with_inputs(read_inputs(pushed.inputs_text)), True
+        except Invalid as error:
+            pushed.problem = str(error)
+            log.error("the pushed inputs cannot be used", reason=str(error))
+            return self._config, False
+
+
+async def _pass_on(event: asyncio.Event, to: asyncio.Event) -> None:
+    await event.wait()
+    to.set()
+
+
+def inputs_of(config: SensorConfig) -> Inputs:
+    """What a configuration means to a Listener."""
+    return Inputs(
+        host=config.host,
+        udp_port=config.syslog_udp_port,
+        tcp_port=config.syslog_tcp_port,
+        others=tuple(Follow(one.source, one.path) for one in config.follow),
+    )
+
+
+def run(config: SensorConfig, file: Path) -> None:
+    """Be the sensor that `file` describes until the process is told to stop."""
+    folder = Folder.of(config, file)
+    spool = Spool(folder.path, bytes_max=config.spool_mib_max << 20)
+    identity, pushed = folder.identity, Pushed(folder.path / "pushed")
+    runner = Runner(config, pushed)
+    with sender_of(config, identity) as sender:
+        drain = Drain(spool, sender)
+        reporter = Reporter(sender, spool, identity, pushed, on_change=runner.changed)
+        drain.start()
+        reporter.start()
+        try:
+            runner.run(spool)
+        finally:
+            reporter.stop()
+            drain.stop()
+            spool.close()
