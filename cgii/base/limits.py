@@ -45,6 +45,7 @@ INVITATION_HOURS = 24  # until a sensor's invitation ends
 SIGNATURE_AGE_SECONDS_MAX = 300  # of a signed request, either way: clocks differ
 SENSOR_KEY_DAYS = 60  # a sensor then makes itself a new key
 SENSOR_REPORT_SECONDS = 60  # between two reports of a sensor on itself
+SENSOR_NEWS_SECONDS = 5  # until it tells what came of new settings
 SENSOR_SKEW_SECONDS = 60  # a sensor's clock that is further off is told
 SENSOR_LATE_SECONDS = 900  # a batch that waits longer in a sensor's queue is told
 SENSOR_SETTINGS_CHARS_MAX = 20_000

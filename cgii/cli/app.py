@@ -33,7 +33,7 @@ COMMANDS = {
     "doctor": "cgii.cli.doctor:doctor",
     "user": "cgii.cli.people:users",
     "entity": "cgii.cli.people:entities",
-    "sensor": "cgii.cli.people:sensors",
+    "sensor": "cgii.cli.sensors:sensors",
 }
 
 

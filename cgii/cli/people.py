@@ -1,4 +1,4 @@
-"""`cgii user`, `entity` and `sensor`: what must be possible before anybody can sign in."""
+"""`cgii user` and `cgii entity`: what must be possible before anybody can sign in."""
 
 import secrets
 from typing import Annotated
@@ -11,17 +11,13 @@ from cgii.base.errors import NotFound
 from cgii.base.settings import load
 from cgii.model.entities import Entity
 from cgii.model.people import Role, User
-from cgii.model.records import Sensor
 from cgii.store.accounts import UserForm, create_user
 from cgii.store.act import Act
 from cgii.store.entities import EntityForm, register_entity
-from cgii.store.sensors import enrol_sensor
-from cgii.store.sensors import revoke_sensor as stop_sensor
 from cgii.web.passwords import hash_password
 
 users = typer.Typer(no_args_is_help=True, help="Cuentas de personas.")
 entities = typer.Typer(no_args_is_help=True, help="Entidades públicas.")
-sensors = typer.Typer(no_args_is_help=True, help="Sensores y sus tokens.")
 
 
 @users.command("add")
@@ -36,7 +32,7 @@ def add_user(
     password = secrets.token_urlsafe(15)
     with centre.database.transaction() as session:
         act = centre.act(session, via="cli")
-        code = _entity(act, entity).code if entity else ""
+        code = find_entity(act, entity).code if entity else ""
         user = create_user(act, UserForm(email, name, role, code), hash_password(password))
         typer.echo(f"{user.email}  {password}")
     centre.close()
@@ -93,48 +89,8 @@ def list_entities() -> None:
     centre.close()
 
 
-@sensors.command("add")
-def add_sensor(
-    name: str,
-    entity: Annotated[str, typer.Option(help="Sigla de la entidad donde está.")] = "",
-) -> None:
-    """Registra un sensor y muestra su token una sola vez."""
-    centre = centres.build(load())
-    with centre.database.transaction() as session:
-        act = centre.act(session, via="cli")
-        _, secret = enrol_sensor(act, name, _entity(act, entity) if entity else None)
-    typer.echo(secret)
-    centre.close()
-
-
-@sensors.command("list")
-def list_sensors() -> None:
-    """Muestra los sensores, cuándo se oyó a cada uno y cuánto envió."""
-    centre = centres.build(load())
-    with centre.database.reading() as session:
-        for sensor in session.scalars(select(Sensor).order_by(Sensor.name)):
-            heard = sensor.heard_at.isoformat(timespec="seconds") if sensor.heard_at else "nunca"
-            state = "revocado" if sensor.revoked_at else heard
-            home = sensor.entity.acronym if sensor.entity else "-"
-            typer.echo(f"{sensor.name:<30} {home:<12} {state:<28} {sensor.event_count} eventos")
-    centre.close()
-
-
-@sensors.command("revoke")
-def revoke_sensor(name: str) -> None:
-    """Deja sin efecto el token de un sensor."""
-    centre = centres.build(load())
-    with centre.database.transaction() as session:
-        act = centre.act(session, via="cli")
-        sensor = session.scalar(select(Sensor).where(Sensor.name == name))
-        if sensor is None:
-            raise NotFound("No hay un sensor con ese nombre.")
-        stop_sensor(act, sensor)
-    typer.echo(f"El sensor {name} ya no puede enviar.")
-    centre.close()
-
-
-def _entity(act: Act, acronym: str) -> Entity:
+def find_entity(act: Act, acronym: str) -> Entity:
+    """The entity with this acronym. Raises NotFound."""
     found = act.session.scalar(select(Entity).where(Entity.acronym == acronym))
     if found is None:
         raise NotFound("No hay una entidad con la sigla {acronym}.", acronym=acronym)

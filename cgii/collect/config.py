@@ -89,6 +89,14 @@ def read_inputs(text: str) -> InputsConfig:
     return _read(InputsConfig, text)
 
 
+def check_inputs(text: str) -> None:
+    """Raise Invalid, for the field `text`, unless a sensor could read these inputs."""
+    try:
+        read_inputs(text)
+    except Invalid as error:
+        raise Invalid(error.message, field="text", **error.facts) from error
+
+
 def _read(kind: type[Config], text: str) -> Config:
     try:
         return kind.model_validate(tomllib.loads(text))

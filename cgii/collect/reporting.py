@@ -54,8 +54,9 @@ class Reporter:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            is_new = False
             try:
-                self.report()
+                is_new = self.report()
                 if self._identity.is_old:
                     renew(self._sender, self._identity)
                 self._told = ""
@@ -63,19 +64,26 @@ class Reporter:
                 if self._told != str(error):
                     self._told = str(error)
                     log.warning("the centre did not take the sensor's report", reason=self._told)
-            # Not all at the same second, though they were started together.
-            self._stop.wait(limits.SENSOR_REPORT_SECONDS * (0.8 + 0.4 * random.random()))  # noqa: S311
+            # What came of something new is told soon; else not all at the same second, though
+            # they were started together.
+            pause = limits.SENSOR_NEWS_SECONDS if is_new else limits.SENSOR_REPORT_SECONDS
+            self._stop.wait(pause * (0.8 + 0.4 * random.random()))  # noqa: S311  not a secret
 
-    def report(self) -> None:
-        """Report once, and keep what the centre wants. Raises as Sender.post, and OSError."""
+    def report(self) -> bool:
+        """Report once, and keep what the centre wants; whether that is something new.
+
+        Raises as Sender.post, and OSError.
+        """
         answer = orjson.loads(self._sender.post(REPORT, orjson.dumps(self._facts())))
         skew = self._sender.skew.total_seconds()
         if abs(skew) > limits.SENSOR_SKEW_SECONDS:
             log.warning("this clock differs from the centre's", seconds=round(skew))
         if not isinstance(answer, dict):
             raise Invalid("El centro respondió algo que no se entiende.")
-        if self._take(answer):
+        is_new = self._take(answer)
+        if is_new:
             self._on_change()
+        return is_new
 
     def _take(self, answer: dict[str, Any]) -> bool:
         is_new = False

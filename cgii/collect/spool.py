@@ -11,14 +11,13 @@ import fcntl
 import os
 import struct
 import threading
-import time
 import zlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cgii.base import limits, logs
+from cgii.base import clock, limits, logs
 from cgii.base.errors import Unavailable
 
 MAGIC = b"CGS1"
@@ -170,7 +169,7 @@ class Spool:
         self.done(entry)
 
     def _stamp(self, at: Place) -> None:
-        now = time.time()
+        now = clock.now().timestamp()
         if not self._times or now - self._times[-1][1] >= limits.SPOOL_STAMP_SECONDS:
             self._times.append((at, now))
 

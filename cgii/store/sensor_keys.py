@@ -109,8 +109,8 @@ def use(session: Session, signed: Signed, *, now: datetime) -> None:
     expires_at = created + timedelta(seconds=2 * limits.SIGNATURE_AGE_SECONDS_MAX)
     session.add(SensorNonce(key_id=signed.key_id, nonce=signed.nonce, expires_at=expires_at))
     try:
-        session.flush()
-    except IntegrityError as error:  # the same request at the same moment
+        session.flush()  # a nonce that is there already shows now
+    except IntegrityError as error:
         raise NotSignedIn(BEFORE) from error
     if key.used_at is None:
         older = select(SensorKey).where(

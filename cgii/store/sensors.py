@@ -85,6 +85,11 @@ def no_token() -> str:
     return f"-{token()}"
 
 
+def has_token(sensor: Sensor) -> bool:
+    """Whether a token lets it send."""
+    return not sensor.token_hash.startswith("-")
+
+
 def prune_sensors(act: Act) -> int:
     """Forget nonces that their time protects by now, and invitations that ran out."""
     gone = 0
@@ -107,7 +112,7 @@ def _add(act: Act, name: str, entity: Entity | None) -> Sensor:
         created_at=act.now,
     )
     act.session.add(sensor)
-    act.session.flush()
+    act.session.flush()  # its id
     return sensor
 
 

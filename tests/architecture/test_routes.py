@@ -15,7 +15,11 @@ SAFE = {"GET", "HEAD"}
 # What anybody may ask for. A new line here is a decision; everything else needs a right.
 PUBLIC = {"/", "/entrar", "/entrar/codigo", "/salir", "/healthz", "/readyz", "/metrics"}
 # What machines ask for, with a token of their own.
-FOR_SENSORS = {"/api/v1/ingest", "/api/v1/notices"}
+FOR_SENSORS = {
+    "/api/v1/ingest",
+    "/api/v1/notices",
+    *(f"/api/v1/sensors/{deed}" for deed in ("enrol", "key", "report")),
+}
 # Rights to look that also let people keep something of their own (a view, a draft, a preference).
 OWN_THINGS = {"account"}
 

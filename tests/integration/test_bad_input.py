@@ -158,7 +158,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     follow = json.dumps([f"linux_auth={followed}"])
     running = RunningCentre(folder / "data", site=str(content), follow=follow)
     running.start().wait_for_syslog()
-    secret = running.command("sensor", "add", "prueba")
+    secret = running.command("sensor", "add", "prueba", "--token")
     inside = Centre(Settings(data=running.data))
     cookie, now = token(), clock.now()
     with inside.database.transaction() as session:
@@ -484,7 +484,7 @@ def test_nul_in_a_record_is_made_visible_up_to_its_alert(site: Site) -> None:
 
 def test_without_a_valid_token_nothing_is_taken(site: Site) -> None:
     word = fresh()
-    revoked = site.running.command("sensor", "add", word)
+    revoked = site.running.command("sensor", "add", word, "--token")
     assert site.ingest(batch(line("antes")), token=revoked).status == 200
     site.running.command("sensor", "revoke", word)
 

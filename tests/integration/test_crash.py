@@ -44,10 +44,10 @@ def test_nothing_acknowledged_is_lost_or_stored_twice(
 ) -> None:
     seed = int(os.environ.get("CGII_CRASH_SEED", time.time_ns() % 100_000))
     print(f"seed {seed}, kills {KILLS}")
-    token = running.command("sensor", "add", "prueba")
+    token = running.command("sensor", "add", "prueba", "--token")
     kind = ("--kind", "ministry", "--level", "central")
     running.command("entity", "add", "0001", "MP", "Ministerio de Pruebas", *kind)
-    own = running.command("sensor", "add", "propio", "--entity", "MP")
+    own = running.command("sensor", "add", "propio", "--entity", "MP", "--token")
     running.start()
     senders = [BatchSender(running, token, number) for number in range(SENDERS)]
     writer, reporter = FileWriter(running, tmp_path / "auth.log"), Reporter(running, own)

@@ -84,7 +84,7 @@ def _enrol(centre: Centre, sent: EnrolBody, public: bytes, signed: Signed) -> di
         act = centre.act(session, via="enrolment")
         sensor_keys.check_fresh(session, signed, now=act.now)
         sensor = sensor_keys.accept_invitation(act, sent.invitation, public)
-        session.flush()
+        session.flush()  # the key is looked for among the rows
         sensor_keys.use(session, signed, now=act.now)
         return _named(sensor)
 

@@ -34,6 +34,7 @@ from cgii.web.forms import Filled, blank, files_of, read
 from cgii.web.incident_lists import STATUS
 from cgii.web.language import gettext
 from cgii.web.plan_steps import missing_of, next_step
+from cgii.web.sensor_health import health_by_sensor
 from cgii.web.tables import Column, Filter, Listing, Span, flag, show
 from cgii.web.visible import find, visible
 
@@ -258,8 +259,10 @@ def sensor_list(
 ) -> Response:
     """The entity's sensors: last heard, volume, rejects, silence."""
     sensors = session.scalars(visible(user, Sensor).order_by(Sensor.name)).all()
-    lines = _lines(session, user, sensors, centre.clock())
-    return render(request, "portal/sensors.html", lines=lines)
+    now = centre.clock()
+    lines = _lines(session, user, sensors, now)
+    health = health_by_sensor(session, user, sensors, now=now)
+    return render(request, "portal/sensors.html", lines=lines, health=health)
 
 
 def _lines(

@@ -26,6 +26,7 @@ from cgii.web.forms import blank, read
 from cgii.web.hunting import Hunt, facts_of
 from cgii.web.language import gettext
 from cgii.web.pasted import PasteForm, try_record
+from cgii.web.sensor_health import health_by_sensor
 from cgii.web.tables import Column, Listing, flag, show
 from cgii.web.visible import find, visible
 from cgii.web.volumes import (
@@ -151,6 +152,8 @@ def sensors(now: datetime, volumes: Mapping[int, Volume]) -> Listing:
             Column("rejects", "Rechazos, 24 h", is_number=True,
                    value=lambda row: volumes.get(row.id, Volume()).rejects),
             Column("lag", "Demora", is_number=True),
+            Column("queue", "Espera en su cola", is_number=True),
+            Column("lost", "Perdidos", is_number=True),
             Column("all", "Eventos en total", sort=Sensor.event_count, is_number=True,
                    is_extra=True, value=lambda row: row.event_count),
             Column("version", "Versión", is_extra=True, value=lambda row: row.program_version),
@@ -196,6 +199,7 @@ def sensor_list(
         "sources/sensors.html",
         list=shown,
         volumes=volumes,
+        health=health_by_sensor(session, user, shown.rows, now=now),
         lags={row.id: _lag(centre, row) for row in shown.rows},
         states={row.id: _state(row, now) for row in shown.rows},
         nothing=Volume(),
@@ -235,6 +239,7 @@ def _around_sensor(session: Session, user: User, centre: Centre, sensor_id: int)
         "volume": volumes_by_sensor(session, user, [sensor], now=now).get(sensor.id, Volume()),
         "spec": volume_spec(session, user, SourceVolume.sensor_key == key, now=now),
         "state": _state(sensor, now),
+        "health": health_by_sensor(session, user, [sensor], now=now).get(sensor.id),
         "lag": _lag(centre, sensor),
         "sources": session.scalars(names).all(),
     }

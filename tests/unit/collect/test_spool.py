@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+import time_machine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -332,3 +333,32 @@ def test_whatever_happens_all_that_was_kept_comes_out(
     spool.close()
 
     assert list(dict.fromkeys(sent)) == list(dict.fromkeys(kept))
+
+
+def test_the_age_of_what_waits_is_known_and_goes_with_it(tmp_path: Path) -> None:
+    spool = begin(tmp_path)
+    assert spool.oldest_at is None
+    with time_machine.travel(1_000, tick=False) as moment:
+        for _ in range(6):
+            spool.append(b"x", 1)
+            moment.shift(limits.SPOOL_STAMP_SECONDS)
+    assert spool.oldest_at == 1_000
+    for number in range(1, 6):
+        entry = spool.peek()
+        assert entry is not None
+        spool.done(entry)
+        assert spool.oldest_at == 1_000 + number * limits.SPOOL_STAMP_SECONDS
+    assert drained(spool) == [b"x"]
+    assert spool.oldest_at is None
+
+
+def test_after_a_start_what_waits_is_as_old_as_its_segment(tmp_path: Path) -> None:
+    spool = begin(tmp_path)
+    spool.append(b"x", 1)
+    spool.close()
+    os.utime(segments(tmp_path)[0], (5_000, 5_000))
+    spool = begin(tmp_path)
+    assert spool.oldest_at == 5_000
+    spool.append(b"y", 1)
+    assert drained(spool) == [b"x", b"y"]
+    assert spool.oldest_at is None
