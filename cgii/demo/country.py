@@ -20,6 +20,7 @@ from cgii.demo.lists import take_lists, tune_rules
 from cgii.demo.people import HOME, STAFF, DemoAccount, build_people
 from cgii.demo.places import build_entities
 from cgii.demo.plans import build_plans
+from cgii.demo.reports import report
 from cgii.demo.traffic import Line, Place, day
 from cgii.model.entities import Entity
 from cgii.model.event import Origin, Raw
@@ -27,6 +28,7 @@ from cgii.model.people import User
 from cgii.model.records import Job, Message, Sensor, SourceVolume
 from cgii.pipeline import take
 from cgii.store.act import Act
+from cgii.store.sensors import no_token
 
 Tell = Callable[[str, float], None]
 SEED = 2514
@@ -139,11 +141,12 @@ def _sensors(
         sensor = Sensor(
             name=f"sensor-{entity.acronym.lower()}",
             entity_id=entity.id,
-            token_hash=ids.hash_token(ids.token()),  # nobody holds it: the demonstration plays it
+            token_hash=no_token(),  # the demonstration plays it
             created_at=now - timedelta(days=random_.randrange(30, 400)),
         )
         session.add(sensor)
         session.flush()  # the streams are named by the sensor's id
+        report(session, random_, now, sensor, is_troubled=len(placed) % 7 == 3)
         network = entity.networks[0].cidr.rsplit(".", 1)[0]
         placed.append(
             (sensor.id, entity.id, Place(entity.acronym, entity.domains[0].domain, network))
