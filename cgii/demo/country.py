@@ -136,7 +136,7 @@ def _sensors(
     home: Entity,
 ) -> list[tuple[int, int, Place]]:
     chosen = [home, *random_.sample([one for one in entities if one is not home], SENSORS - 1)]
-    placed = []
+    placed: list[tuple[int, int, Place]] = []
     for entity in chosen:
         sensor = Sensor(
             name=f"sensor-{entity.acronym.lower()}",

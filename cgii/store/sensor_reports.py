@@ -59,11 +59,11 @@ def set_settings(act: Act, sensor: Sensor, text: str) -> None:
     """Want these inputs, checked before, from now on; an empty text leaves the sensor alone."""
     row = settings_of(act.session, sensor.id)
     version = digest("settings", text) if text else ""
-    if row is None:
-        row = SensorSettings(sensor_id=sensor.id, text="", version="")
-        act.session.add(row)
-    if row.version == version:
+    if version == (row.version if row else ""):
         return
+    if row is None:
+        row = SensorSettings(sensor_id=sensor.id)
+        act.session.add(row)
     row.text, row.version, row.changed_at = text, version, act.now
     act.record("sensor.configured", f"sensor:{sensor.name}", entity_id=sensor.entity_id,
                text=text)  # fmt: skip

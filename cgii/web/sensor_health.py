@@ -59,15 +59,8 @@ def health_by_sensor(
     """The last reports of these sensors, of those that this person may see and that reported."""
     numbers = [sensor.id for sensor in sensors]
     seen = visible(user, SensorReport).where(SensorReport.sensor_id.in_(numbers))
-    wanted = dict(
-        session.execute(
-            select(SensorSettings.sensor_id, SensorSettings.version).where(
-                SensorSettings.sensor_id.in_(numbers)
-            )
-        )
-        .tuples()
-        .all()
-    )
+    chosen = select(SensorSettings).where(SensorSettings.sensor_id.in_(numbers))
+    wanted = {row.sensor_id: row.version for row in session.scalars(chosen)}
     return {
         report.sensor_id: Health(
             report,
