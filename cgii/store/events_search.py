@@ -37,6 +37,24 @@ def newest(reader: Reader, tree: Node, stretch: Stretch, size: int) -> list[Row]
     return [(position, reader.month, key, body) for position, key, body in rows]
 
 
+def oldest(reader: Reader, tree: Node, stretch: Stretch, size: int) -> list[Row]:
+    """The oldest events that match, `size` at most, by position."""
+    chosen = plan(reader.db, tree, stretch)
+    statement = chosen.select(f"e.position, e.id, {_BODY}", f"ORDER BY {chosen.position} LIMIT ?")
+    rows = reader.run(chosen, statement, after=(size,))
+    return [(position, reader.month, key, body) for position, key, body in rows]
+
+
+def by_id(reader: Reader, tree: Node, stretch: Stretch, *, after: bytes, size: int) -> list[Row]:
+    """Events that match with an id past `after`, `size` at most, by id."""
+    chosen = plan(reader.db, tree, stretch)
+    # The documents are fetched for the page alone, not for all that are sorted.
+    inner = chosen.select("e.position, e.id", "AND e.id > ? ORDER BY e.id LIMIT ?")
+    statement = f"SELECT e.position, e.id, {_BODY} FROM ({inner}) e ORDER BY e.id"  # noqa: S608
+    rows = reader.run(chosen, statement, after=(after, size))
+    return [(position, reader.month, key, body) for position, key, body in rows]
+
+
 def count(reader: Reader, tree: Node, stretch: Stretch, most: int) -> int:
     """How many match; a negative `most` means no limit, as in SQL."""
     chosen = plan(reader.db, tree, stretch)

@@ -13,8 +13,15 @@ from pathlib import Path
 from cgii.base import limits
 from cgii.base.errors import Invalid
 from cgii.model.event import Event
-from cgii.store import events_month, events_search
-from cgii.store.event_shapes import Bucket, EventQuery, Page, StoreStats, TopValue
+from cgii.store import events_month, events_scan, events_search
+from cgii.store.event_shapes import (
+    Bucket,
+    EventQuery,
+    Page,
+    StoreStats,
+    TopValue,
+    months_too_many,
+)
 from cgii.store.events_files import MonthFiles, is_damage, unavailable
 from cgii.store.events_month import SLOT_BITS, first_moment, month_of
 from cgii.store.events_plan import Stretch, guarded, stretch_of
@@ -149,6 +156,11 @@ class SqliteEvents:
         last = rows[size - 1] if len(rows) > size else None
         return Page(events, f"{last[0]}.{last[1]}" if last else "")
 
+    def scan(self, query: EventQuery) -> Iterator[Event]:
+        """Every event of the search once, oldest first. Ignores size and after."""
+        tree, stretch = _understood(query)
+        return events_scan.scan(self._files, tree, stretch)
+
     def count(self, query: EventQuery, *, up_to: int | None = None) -> int:
         """How many events match, counting no further than `up_to`."""
         tree, stretch = _understood(query)
@@ -245,6 +257,16 @@ class SqliteEvents:
                 if month < month_of(before):
                     gone += self._tally(month, _deadline())
                     self._files.remove(month)
+        return gone
+
+    def shrink(self, size_bytes: int, now: datetime) -> int:
+        """Delete the oldest months until the rest fits; how many events went."""
+        gone = 0
+        with self._write_lock:
+            sizes = {month: self._files.size_bytes(month) for month in self._files.months()}
+            for month in months_too_many(sizes, size_bytes, now):
+                gone += self._tally(month, _deadline())
+                self._files.remove(month)
         return gone
 
     def close(self) -> None:
