@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": "cgii.cli.explain:explain",
     "rules": "cgii.cli.rules:rules",
     "backtest": "cgii.cli.backtest:backtest",
+    "export": "cgii.cli.export:export",
     "replay-rejects": "cgii.cli.replay:replay",
     "tuning": "cgii.cli.tuning:tunings",
     "indicators": "cgii.cli.indicators:indicators",

@@ -36,7 +36,7 @@ KEEP_ALIVE = "10m"  # of a view, from one request to the next
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """A page of a scan: the point in time, its events, and the place after them; none at the end."""
+    """A page of a scan: the point in time, its events, the place after them (none at the end)."""
 
     view: str
     events: tuple[Event, ...]
