@@ -26,6 +26,7 @@ COMMANDS = {
     "rules": "cgii.cli.rules:rules",
     "backtest": "cgii.cli.backtest:backtest",
     "export": "cgii.cli.export:export",
+    "move-events": "cgii.cli.move_events:move_events",
     "replay-rejects": "cgii.cli.replay:replay",
     "tuning": "cgii.cli.tuning:tunings",
     "indicators": "cgii.cli.indicators:indicators",

@@ -55,6 +55,16 @@ def by_id(reader: Reader, tree: Node, stretch: Stretch, *, after: bytes, size: i
     return [(position, reader.month, key, body) for position, key, body in rows]
 
 
+def after(reader: Reader, position: int, size: int) -> list[Row]:
+    """The events after a position, whatever they are, `size` at most."""
+    rows = reader.db.execute(
+        "SELECT e.position, e.id, d.body FROM event e JOIN document d ON d.position = e.position"
+        " WHERE e.position > ? ORDER BY e.position LIMIT ?",
+        (position, size),
+    )
+    return [(place, reader.month, key, body) for place, key, body in rows]
+
+
 def count(reader: Reader, tree: Node, stretch: Stretch, most: int) -> int:
     """How many match; a negative `most` means no limit, as in SQL."""
     chosen = plan(reader.db, tree, stretch)
