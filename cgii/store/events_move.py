@@ -4,7 +4,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -127,10 +127,7 @@ class Marks:
     def __init__(self, path: Path, target: str) -> None:
         self._path = path
         self._target = target
-        kept = _read(path)
-        self._months: dict[str, list[int]] = {}
-        if kept.get("target") == target:
-            self._months = dict(kept["months"])
+        self._months = _read(path, target)
 
     def of(self, month: str, inode: int) -> int:
         """The position up to which this very file was copied."""
@@ -161,12 +158,13 @@ class Marks:
         sync_folder(self._path.parent)
 
 
-def _read(path: Path) -> Mapping[str, Mapping[str, list[int]]]:
+def _read(path: Path, target: str) -> dict[str, list[int]]:
+    """Inode and position by month; nothing when there are no marks that can be used."""
     try:
-        found: Mapping[str, Mapping[str, list[int]]] = orjson.loads(path.read_bytes())
+        kept = orjson.loads(path.read_bytes())
     except (FileNotFoundError, orjson.JSONDecodeError):  # then it is copied from the beginning
         return {}
-    return found
+    return dict(kept["months"]) if kept["target"] == target else {}
 
 
 def _note(event: Event, there: Event | None, found: Comparison) -> None:
