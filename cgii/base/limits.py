@@ -175,6 +175,7 @@ COUNT_ROWS_MAX = 10_000  # counted this far when a histogram takes too long
 SAVED_VIEWS_MAX = 50  # per person; the menu that lists them stays readable
 PIVOT_CHARS_MAX = 300  # a longer value is not offered as a condition of a search
 HISTOGRAM_BUCKETS = 60
+HISTOGRAM_SORTED_MAX = 200_000  # so many hits are sorted into steps; more are counted step by step
 
 # --- jobs --------------------------------------------------------------------------------------
 JOB_LEASE_SECONDS = 120

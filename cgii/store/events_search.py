@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from cgii.base import limits
 from cgii.model.event import Event
 from cgii.store.events_files import Reader
 from cgii.store.events_month import HOT, SLOT_BITS, event_of
@@ -72,11 +73,24 @@ def count(reader: Reader, tree: Node, stretch: Stretch, most: int) -> int:
     return int(reader.run(chosen, f"SELECT count(*) FROM ({inner})", after=(most,))[0][0])  # noqa: S608
 
 
-def steps(reader: Reader, tree: Node, stretch: Stretch, *, begin: int, step: int) -> dict[int, int]:
-    """Events by the number of their step; `begin` and `step` are in milliseconds."""
+def steps(
+    reader: Reader, tree: Node, stretch: Stretch, *, begin: int, step: int, used: int
+) -> dict[int, int]:
+    """Events by the number of their step below `used`; `begin` and `step` are in milliseconds."""
     chosen = plan(reader.db, tree, stretch)
-    number = f"({chosen.position} - {begin << SLOT_BITS}) / {step << SLOT_BITS}"
-    return dict(reader.run(chosen, chosen.select_positions(f"{number}, count(*)", "GROUP BY 1")))
+    few = limits.HISTOGRAM_SORTED_MAX
+    if chosen.has_open_end or count(reader, tree, stretch, few) < few:
+        number = f"({chosen.position} - {begin << SLOT_BITS}) / {step << SLOT_BITS}"
+        statement = chosen.select_positions(f"{number}, count(*)", "GROUP BY 1")
+        return dict(reader.run(chosen, statement))
+    # Hits come in order of time, which GROUP BY does not know: it would sort all of them.
+    found = {}
+    for number in range(used):
+        low, high = ((begin + place * step) << SLOT_BITS for place in (number, number + 1))
+        within = Stretch(max(low, stretch.low), min(high, stretch.high))
+        if within.low < within.high:
+            found[number] = count(reader, tree, within, -1)
+    return found
 
 
 def top_values(reader: Reader, tree: Node, stretch: Stretch, field: str) -> Counter[str]:

@@ -188,14 +188,15 @@ class SqliteEvents:
         high = stretch.high if stretch.high < _LAST else max(span.high for _, span in spans) + 1
         begin, end = low >> SLOT_BITS, -(-high >> SLOT_BITS)
         step = max(1, -(-(end - begin) // buckets))
+        used = -(-(end - begin) // step)
         counts: Counter[int] = Counter()
-        for month, _ in spans:
+        for month, span in spans:
+            within = Stretch(max(stretch.low, span.low), min(stretch.high, span.high + 1))
             with self._files.reading(month, until) as reader:
                 if reader is not None:
                     counts.update(
-                        events_search.steps(reader, tree, stretch, begin=begin, step=step)
+                        events_search.steps(reader, tree, within, begin=begin, step=step, used=used)
                     )
-        used = -(-(end - begin) // step)
         return tuple(Bucket(moment(begin + n * step), counts[n]) for n in range(used))
 
     def top_values(self, query: EventQuery, field: str, size: int = 10) -> tuple[TopValue, ...]:
