@@ -8,7 +8,7 @@ from cgii.base import limits
 from cgii.base.errors import Unavailable
 from cgii.model.event import Event
 from cgii.store import events_search
-from cgii.store.events_files import MonthFiles, Reader
+from cgii.store.events_files import MonthFiles
 from cgii.store.events_month import SLOT_BITS, event_of
 from cgii.store.events_plan import Stretch
 from cgii.store.events_search import Row
@@ -30,7 +30,7 @@ def scan(files: MonthFiles, tree: Node, stretch: Stretch) -> Iterator[Event]:
         # A month is opened when its first event may be the next one.
         if waiting and (not heap or waiting[-1][0] <= heap[0][0][0]):
             month = waiting.pop()[1]
-            _push(heap, _month(files, month, tree, stretch))
+            _push(heap, _Month(files, month, tree).rows(stretch))
             continue
         (_, key), _, body, rows = heapq.heappop(heap)
         if key != given:  # a file that was copied here by hand may repeat another one's
@@ -72,57 +72,50 @@ def _begins(files: MonthFiles, stretch: Stretch) -> Iterator[tuple[int, str]]:
             yield max(span.low, stretch.low) >> SLOT_BITS, month
 
 
-def _month(files: MonthFiles, month: str, tree: Node, stretch: Stretch) -> Iterator[Row]:
-    """The rows of one month in order."""
-    inode = files.inode(month)
-    low = stretch.low
-    while True:
-        part = Stretch(low, stretch.high)
-        rows = _read(files, month, inode, tree, part)
-        is_last = len(rows) < limits.SCAN_PAGE_EVENTS
-        if not is_last:  # its last millisecond may go on after it
-            low = rows[-1][0] >> SLOT_BITS << SLOT_BITS
-            rows = [row for row in rows if row[0] < low]
-        yield from sorted(rows, key=_place)
-        if is_last:
-            return
-        if not rows:
-            moment = Stretch(low, min(low + (1 << SLOT_BITS), stretch.high))
-            yield from _crowd(files, month, inode, tree, moment)
-            low += 1 << SLOT_BITS
+class _Month:
+    """One month's file as long as it is the same file; gives what matches in order."""
 
+    def __init__(self, files: MonthFiles, month: str, tree: Node) -> None:
+        self._files = files
+        self._month = month
+        self._tree = tree
+        self._inode = files.inode(month)
 
-def _crowd(files: MonthFiles, month: str, inode: int, tree: Node, moment: Stretch) -> Iterator[Row]:
-    """The rows of one millisecond that has more than a page of them."""
-    after = b""
-    while True:
-        rows = _read(files, month, inode, tree, moment, after=after)
-        yield from rows
-        if len(rows) < limits.SCAN_PAGE_EVENTS:
-            return
-        after = rows[-1][2]
+    def rows(self, stretch: Stretch) -> Iterator[Row]:
+        """The rows of a stretch, by millisecond and id."""
+        low = stretch.low
+        while True:
+            rows = self._page(Stretch(low, stretch.high))
+            is_last = len(rows) < limits.SCAN_PAGE_EVENTS
+            if not is_last:  # its last millisecond may go on after it
+                low = rows[-1][0] >> SLOT_BITS << SLOT_BITS
+                rows = [row for row in rows if row[0] < low]
+            yield from sorted(rows, key=_place)
+            if is_last:
+                return
+            if not rows:
+                yield from self._crowd(Stretch(low, min(low + (1 << SLOT_BITS), stretch.high)))
+                low += 1 << SLOT_BITS
 
+    def _crowd(self, moment: Stretch) -> Iterator[Row]:
+        """The rows of one millisecond that has more than a page of them."""
+        after = b""
+        while True:
+            rows = self._page(moment, after)
+            yield from rows
+            if len(rows) < limits.SCAN_PAGE_EVENTS:
+                return
+            after = rows[-1][2]
 
-def _read(
-    files: MonthFiles,
-    month: str,
-    inode: int,
-    tree: Node,
-    part: Stretch,
-    *,
-    after: bytes | None = None,
-) -> list[Row]:
-    """One page: by position, or after an id by id."""
-    with files.reading(month, _deadline()) as reader:
-        if reader is not None and reader.inode == inode:
-            return _page(reader, tree, part, after)
-    raise gone()
-
-
-def _page(reader: Reader, tree: Node, part: Stretch, after: bytes | None) -> list[Row]:
-    if after is None:
-        return events_search.oldest(reader, tree, part, limits.SCAN_PAGE_EVENTS)
-    return events_search.by_id(reader, tree, part, after=after, size=limits.SCAN_PAGE_EVENTS)
+    def _page(self, part: Stretch, after: bytes | None = None) -> list[Row]:
+        """One page: by position, or by id from an id on."""
+        size = limits.SCAN_PAGE_EVENTS
+        with self._files.reading(self._month, _deadline()) as reader:
+            if reader is not None and reader.inode == self._inode:
+                if after is None:
+                    return events_search.oldest(reader, self._tree, part, size)
+                return events_search.by_id(reader, self._tree, part, after=after, size=size)
+        raise gone()
 
 
 def _deadline() -> float:
