@@ -264,9 +264,13 @@ def prune_indicators(centre: Centre, context: JobContext) -> Result:
 
 
 def prune_events(centre: Centre, context: JobContext) -> Result:
-    """Let go of events that are older than the settings keep them."""
+    """Let go of events that are too old, and of the oldest for which there is no room."""
     before = context.now - timedelta(days=centre.settings.events_keep_days)
-    return {"events": centre.events.prune(before)}
+    gone = centre.events.prune(before)
+    most = centre.settings.events_keep_bytes
+    if most:
+        gone += centre.events.shrink(most, context.now)
+    return {"events": gone}
 
 
 def prune_sensors(centre: Centre, context: JobContext) -> Result:

@@ -154,6 +154,8 @@ HOT_VALUE_CHARS_MAX = 512  # a longer value of an indexed field is found without
 STORE_TRIES_MAX = 3  # a damaged file is set aside and the next one tried
 STORE_WAIT_SECONDS = 30  # for another writer of the same file
 MONTH_EDGE_SECONDS = 3_600  # so near the turn of a month both files are locked while writing
+SCAN_PAGE_EVENTS = 2_000  # held of each month while all events of a search are read
+SCAN_SECONDS_MAX = 3_600  # for one such page: a rare event may be the only one in a large month
 STORE_READERS_MAX = 16  # idle connections kept for reading, of all files together
 
 BULK_DOCUMENTS_MAX = 1_000  # of one request to Elasticsearch …
@@ -181,6 +183,7 @@ COUNT_ROWS_MAX = 10_000  # counted this far when a histogram takes too long
 SAVED_VIEWS_MAX = 50  # per person; the menu that lists them stays readable
 PIVOT_CHARS_MAX = 300  # a longer value is not offered as a condition of a search
 HISTOGRAM_BUCKETS = 60
+HISTOGRAM_SORTED_MAX = 200_000  # so many hits are sorted into steps; more are counted step by step
 
 # --- jobs --------------------------------------------------------------------------------------
 JOB_LEASE_SECONDS = 120

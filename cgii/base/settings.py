@@ -105,6 +105,17 @@ class Settings(BaseSettings):
         ge=1,
         description="Días que se conservan los eventos; se borran por meses completos.",
     )
+    events_keep_gib: float = Field(
+        0,
+        ge=0,
+        description="GiB que pueden ocupar los eventos, sin contar réplicas; si los pasan, se "
+        "borran los meses más antiguos, nunca el mes en curso. 0: sin tope.",
+    )
+
+    @property
+    def events_keep_bytes(self) -> int:
+        """What the events may take on disk; 0 means that only their age counts."""
+        return int(self.events_keep_gib * 1024**3)
 
     @classmethod
     def settings_customise_sources(

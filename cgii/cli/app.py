@@ -25,6 +25,8 @@ COMMANDS = {
     "explain": "cgii.cli.explain:explain",
     "rules": "cgii.cli.rules:rules",
     "backtest": "cgii.cli.backtest:backtest",
+    "export": "cgii.cli.export:export",
+    "move-events": "cgii.cli.move_events:move_events",
     "replay-rejects": "cgii.cli.replay:replay",
     "tuning": "cgii.cli.tuning:tunings",
     "indicators": "cgii.cli.indicators:indicators",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -21,12 +21,12 @@ from cgii.base import clock
 from cgii.base.errors import Invalid
 from cgii.base.settings import load
 from cgii.centre import Centre
+from cgii.cli.moments import moment_in
 from cgii.detect.ruleset import RuleSet
 
 DAYS = 7
 PLAIN_WIDTH = 1_000
 LEVELS_OF_BARS = "▁▂▃▄▅▆▇█"
-DAY_CHARS = 10  # of 2026-11-22
 
 
 def backtest(
@@ -41,8 +41,8 @@ def backtest(
 ) -> None:
     """Dice qué habría encontrado una regla en los eventos guardados."""
     now = clock.now()
-    begins = _moment(start, "--from", day_ends=False) if start else now - timedelta(days=DAYS)
-    ends = _moment(end, "--to", day_ends=True) if end else now
+    begins = moment_in(start, "--from", day_ends=False) if start else now - timedelta(days=DAYS)
+    ends = moment_in(end, "--to", day_ends=True) if end else now
     centre = centres.build(load())
     try:
         rules, rule_id = _rules(centre, rule)
@@ -66,22 +66,6 @@ def _rules(centre: Centre, wanted: str) -> tuple[RuleSet, str]:
         return backtests.rules_in_text(centre, path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid("No se puede leer {path}: {reason}.", path=path, reason=error) from error
-
-
-def _moment(text: str, option: str, *, day_ends: bool) -> datetime:
-    """A moment as written; a day alone is one of La Paz, and as an end it counts whole."""
-    try:
-        if len(text) > DAY_CHARS:
-            return clock.parse(text)
-        day = datetime.fromisoformat(text).replace(tzinfo=clock.LA_PAZ)
-    except ValueError as error:
-        raise Invalid(
-            "{option} «{text}» no es una fecha; escriba por ejemplo 2026-11-22 o "
-            "2026-11-22T10:05-04:00.",
-            option=option,
-            text=text,
-        ) from error
-    return day + timedelta(days=1) if day_ends else day
 
 
 @contextmanager

@@ -11,7 +11,12 @@ from cgii.base.settings import load
 from cgii.detect.yara_child import MISSING, is_available
 from cgii.report import pdf
 
-DISK_BYTES_MIN = 2 * 1024**3
+GIB = 1024**3
+DISK_BYTES_MIN = 2 * GIB
+TOO_MANY = (
+    "la tarea prune_events borra los meses más antiguos, pero no el mes en curso; suba "
+    "CGII_EVENTS_KEEP_GIB o reciba menos"
+)
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,15 @@ def _events(centre: centres.Centre) -> Finding:
         stats = centre.events.stats()
     except Unavailable as error:
         return Finding("eventos", False, str(error))
+    most = centre.settings.events_keep_bytes
     kept = f"{stats.events} guardados ({stats.product})"
+    if most:
+        kept += f", {stats.size_bytes / GIB:.1f} de {centre.settings.events_keep_gib:g} GiB"
     if stats.set_aside:
         aside = ", ".join(stats.set_aside)
         return Finding("eventos", False, f"{kept}; dañados o rechazados, y apartados: {aside}")
+    if most and stats.size_bytes > most:
+        return Finding("eventos", False, f"{kept}: {TOO_MANY}")
     return Finding("eventos", True, kept)
 
 

@@ -49,6 +49,18 @@ class Written:
 
 def written(event: Event) -> Written:
     """The event's document."""
+    body, kept, document = _told(event)
+    document["cgii"] |= _terms(kept)
+    return Written(event.id, orjson.dumps(document), body)
+
+
+def ecs_document(event: Event) -> bytes:
+    """The event's document as the index gives it back: without the terms that find it."""
+    return orjson.dumps(_told(event)[2])
+
+
+def _told(event: Event) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """The event as it is kept, the same read again, and the document without its terms."""
     body = pack(document_of(event))
     kept = orjson.loads(body)  # what JSON could not hold is text from here on
     document = {
@@ -61,10 +73,9 @@ def written(event: Event) -> Written:
             "entity_id": kept["entity_id"],
             "sensor_id": kept["sensor_id"],
             "body": body.decode(),
-            **_terms(kept),
         },
     }
-    return Written(event.id, orjson.dumps(document), body.decode())
+    return body.decode(), kept, document
 
 
 def _iso(moment: datetime) -> str:

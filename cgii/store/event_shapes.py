@@ -1,5 +1,6 @@
 """What is asked of an event store and what it answers; the same for every kind of store."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -74,3 +75,15 @@ class StoreStats:
     newest: datetime | None
     set_aside: tuple[str, ...] = ()
     product: str = "SQLite"
+
+
+def months_too_many(sizes: Mapping[str, int], size_bytes: int, now: datetime) -> list[str]:
+    """The oldest months, such as `2026-11`, without which the rest fits; none of now or later."""
+    dropped: list[str] = []
+    left = sum(sizes.values())
+    for month in sorted(sizes):
+        if left <= size_bytes or month >= f"{now.year:04d}-{now.month:02d}":
+            break
+        dropped.append(month)
+        left -= sizes[month]
+    return dropped

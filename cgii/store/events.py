@@ -1,6 +1,6 @@
 """The event store as the rest of the program sees it, and the function that opens one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -37,6 +37,13 @@ class EventStore(Protocol):
     def search(self, query: EventQuery) -> Page:
         """One page of events, newest first; events of one millisecond in a stable order."""
 
+    def scan(self, query: EventQuery) -> Iterator[Event]:
+        """Every event that is there now, once, oldest first, however many; ignores size and after.
+
+        Events of one millisecond come in the order of their ids, so every store gives the same.
+        Nothing is lost or repeated while others write; what they write may be among it or not.
+        """
+
     def count(self, query: EventQuery, *, up_to: int | None = None) -> int:
         """How many events match, counting no further than `up_to`. Ignores size and after."""
 
@@ -59,6 +66,12 @@ class EventStore(Protocol):
 
     def prune(self, before: datetime) -> int:
         """Forget what was received before, in whole units of storage; how many events went."""
+
+    def shrink(self, size_bytes: int, now: datetime) -> int:
+        """Forget the oldest months until the rest takes no more than that; how many events went.
+
+        The month of `now` stays, however large it is.
+        """
 
     def close(self) -> None:
         """Let go of files and connections."""

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from elasticsearch import ApiError, NotFoundError
@@ -10,7 +10,15 @@ from elasticsearch import ApiError, NotFoundError
 from cgii.base import limits
 from cgii.base.errors import Invalid
 from cgii.model.event import Event
-from cgii.store.event_shapes import Access, Bucket, EventQuery, Page, StoreStats, TopValue
+from cgii.store.event_shapes import (
+    Access,
+    Bucket,
+    EventQuery,
+    Page,
+    StoreStats,
+    TopValue,
+    months_too_many,
+)
 from cgii.store.events_elastic_link import Link, reason_of, refusal
 from cgii.store.events_elastic_read import (
     Cursor,
@@ -21,6 +29,7 @@ from cgii.store.events_elastic_read import (
     stretch,
     understood,
 )
+from cgii.store.events_elastic_scan import scan
 from cgii.store.events_elastic_write import Writer, is_before, months
 from cgii.store.events_month import first_moment, month_of
 from cgii.store.query_fields import TEXTS, TIMES, named
@@ -58,6 +67,10 @@ class ElasticEvents:
         events = tuple(event for _, event in rows[:size])
         last = rows[size - 1][0] if len(rows) > size else None
         return Page(events, f"{last[0]}.{last[1]}" if last else "")
+
+    def scan(self, query: EventQuery) -> Iterator[Event]:
+        """Every event of the search once, oldest first. Ignores size and after."""
+        return scan(self._link, understood(query))
 
     def count(self, query: EventQuery, *, up_to: int | None = None) -> int:
         """How many events match, counting no further than `up_to`."""
@@ -147,18 +160,36 @@ class ElasticEvents:
     def prune(self, before: datetime) -> int:
         """Delete the indices of months that ended before; how many events went."""
         refresh(self._link)
-        gone = 0
-        for month in months(self._link):
-            if not is_before(month, before):
-                continue
-            try:
-                with self._link.asking() as client:
-                    gone += client.count(index=self._link.index_of(month)).body["count"]
-                    client.indices.delete(index=self._link.index_of(month))
-            except NotFoundError:
-                continue  # another process was faster
-            self._writer.forget(month)
+        old = [month for month in months(self._link) if is_before(month, before)]
+        gone = sum(map(self._remove, old))
         return gone + self._prune_refused(first_moment(month_of(before)))
+
+    def shrink(self, size_bytes: int, now: datetime) -> int:
+        """Delete the indices of the oldest months until the rest fits; how many events went."""
+        refresh(self._link)
+        try:
+            with self._link.asking() as client:
+                figures = client.indices.stats(index=self._link.months, metric=["store"])
+        except ApiError as error:
+            raise refusal(error.status_code, reason_of(error.body)) from error
+        sizes = {
+            self._link.month_of(index): one["primaries"]["store"]["size_in_bytes"]
+            for index, one in figures.body.get("indices", {}).items()
+        }
+        known = set(months(self._link))
+        sizes = {month: size for month, size in sizes.items() if month in known}
+        return sum(map(self._remove, months_too_many(sizes, size_bytes, now)))
+
+    def _remove(self, month: str) -> int:
+        """Delete the index of a month; how many events went."""
+        try:
+            with self._link.asking() as client:
+                gone = client.count(index=self._link.index_of(month)).body["count"]
+                client.indices.delete(index=self._link.index_of(month))
+        except NotFoundError:
+            return 0  # another process was faster
+        self._writer.forget(month)
+        return int(gone)
 
     def _prune_refused(self, before: datetime) -> int:
         """What was set aside goes when its month would have gone."""

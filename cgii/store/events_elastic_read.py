@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
@@ -30,7 +31,16 @@ Row = tuple[Cursor, Event]
 _BODY = "cgii.body"
 _TOP_PER_INDEX = 1_000  # values kept of each month before the months are added up
 _GRACE_SECONDS = 5  # the server stops by itself before we hang up
-_KEEP_ALIVE = "1m"
+KEEP_ALIVE = "10m"  # of a view, from one request to the next
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A page of a scan: the point in time, its events, the place after them (none at the end)."""
+
+    view: str
+    events: tuple[Event, ...]
+    after: Sequence[Any]
 
 
 def understood(query: EventQuery) -> Node:
@@ -123,6 +133,26 @@ class Question:
                 break
         return rows[:size]
 
+    def oldest(self, view: str, after: Sequence[Any]) -> Forward:
+        """The oldest rows of a point in time after a place, a page at most."""
+        found = self._search(
+            query=_filtered(self._bounds.wide),
+            size=limits.SCAN_ROWS,
+            sort=[{"@timestamp": "asc"}, {"cgii.id": "asc"}],
+            source=[_BODY],
+            track_total_hits=False,
+            pit={"id": view, "keep_alive": KEEP_ALIVE},
+            **_past(after),
+        )
+        hits = found["hits"]["hits"]
+        events = []
+        for hit in hits:
+            body = hit["_source"]["cgii"]["body"]
+            if self._bounds.is_exact or self._test(orjson.loads(body)):
+                events.append(event_of(bytes.fromhex(hit["_id"]), body))
+        is_last = len(hits) < limits.SCAN_ROWS
+        return Forward(found["pit_id"], tuple(events), [] if is_last else hits[-1]["sort"])
+
     def count(self, up_to: int | None) -> int:
         """How many events there are, counted no further than `up_to`."""
         if up_to is not None and up_to <= 0:
@@ -198,7 +228,7 @@ class Question:
         try:
             with self._link.asking() as client:
                 view = client.open_point_in_time(
-                    index=self._link.months, keep_alive=_KEEP_ALIVE, ignore_unavailable=True
+                    index=self._link.months, keep_alive=KEEP_ALIVE, ignore_unavailable=True
                 )["id"]
         except NotFoundError:
             return  # there are no events at all
@@ -211,7 +241,7 @@ class Question:
                     sort=["_shard_doc"],
                     source=[_BODY],
                     track_total_hits=False,
-                    pit={"id": view, "keep_alive": _KEEP_ALIVE},
+                    pit={"id": view, "keep_alive": KEEP_ALIVE},
                     **_past(after),
                 )
                 view = found["pit_id"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cgii.store.event_shapes import EventQuery
 from cgii.store.events_month import position_of
-from cgii.store.query_sql import Sql, SqlWriter, both, match_all
+from cgii.store.query_sql import OPEN_END, Sql, SqlWriter, both, match_all
 from cgii.store.query_times import milliseconds
 from cgii.store.query_tree import And, During, Equals, Node, Or
 from cgii.store.query_values import Test
@@ -35,6 +35,11 @@ class Plan:
     document_tests: tuple[Test, ...] = ()
     text_tests: tuple[Callable[[str], bool], ...] = ()
     odd: bool = False  # some rows' columns do not tell everything
+
+    @property
+    def has_open_end(self) -> bool:
+        """Whether a word's beginning is sought: all words with it are read for each statement."""
+        return any(isinstance(one, str) and OPEN_END in one for one in self.where.values)
 
     def select(self, columns: str, ending: str = "") -> str:
         """The statement with a row `e` at hand; both arguments are constants of ours."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from cgii.base import limits
 from cgii.model.event import Event
 from cgii.store.events_files import Reader
 from cgii.store.events_month import HOT, SLOT_BITS, event_of
@@ -37,6 +38,34 @@ def newest(reader: Reader, tree: Node, stretch: Stretch, size: int) -> list[Row]
     return [(position, reader.month, key, body) for position, key, body in rows]
 
 
+def oldest(reader: Reader, tree: Node, stretch: Stretch, size: int) -> list[Row]:
+    """The oldest events that match, `size` at most, by position."""
+    chosen = plan(reader.db, tree, stretch)
+    statement = chosen.select(f"e.position, e.id, {_BODY}", f"ORDER BY {chosen.position} LIMIT ?")
+    rows = reader.run(chosen, statement, after=(size,))
+    return [(position, reader.month, key, body) for position, key, body in rows]
+
+
+def by_id(reader: Reader, tree: Node, stretch: Stretch, *, after: bytes, size: int) -> list[Row]:
+    """Events that match with an id past `after`, `size` at most, by id."""
+    chosen = plan(reader.db, tree, stretch)
+    # The documents are fetched for the page alone, not for all that are sorted.
+    inner = chosen.select("e.position, e.id", "AND e.id > ? ORDER BY e.id LIMIT ?")
+    statement = f"SELECT e.position, e.id, {_BODY} FROM ({inner}) e ORDER BY e.id"  # noqa: S608
+    rows = reader.run(chosen, statement, after=(after, size))
+    return [(position, reader.month, key, body) for position, key, body in rows]
+
+
+def after(reader: Reader, position: int, size: int) -> list[Row]:
+    """The events after a position, whatever they are, `size` at most."""
+    rows = reader.db.execute(
+        "SELECT e.position, e.id, d.body FROM event e JOIN document d ON d.position = e.position"
+        " WHERE e.position > ? ORDER BY e.position LIMIT ?",
+        (position, size),
+    )
+    return [(place, reader.month, key, body) for place, key, body in rows]
+
+
 def count(reader: Reader, tree: Node, stretch: Stretch, most: int) -> int:
     """How many match; a negative `most` means no limit, as in SQL."""
     chosen = plan(reader.db, tree, stretch)
@@ -44,11 +73,24 @@ def count(reader: Reader, tree: Node, stretch: Stretch, most: int) -> int:
     return int(reader.run(chosen, f"SELECT count(*) FROM ({inner})", after=(most,))[0][0])  # noqa: S608
 
 
-def steps(reader: Reader, tree: Node, stretch: Stretch, *, begin: int, step: int) -> dict[int, int]:
-    """Events by the number of their step; `begin` and `step` are in milliseconds."""
+def steps(
+    reader: Reader, tree: Node, stretch: Stretch, *, begin: int, step: int, used: int
+) -> dict[int, int]:
+    """Events by the number of their step below `used`; `begin` and `step` are in milliseconds."""
     chosen = plan(reader.db, tree, stretch)
-    number = f"({chosen.position} - {begin << SLOT_BITS}) / {step << SLOT_BITS}"
-    return dict(reader.run(chosen, chosen.select_positions(f"{number}, count(*)", "GROUP BY 1")))
+    few = limits.HISTOGRAM_SORTED_MAX
+    if chosen.has_open_end or count(reader, tree, stretch, few) < few:
+        number = f"({chosen.position} - {begin << SLOT_BITS}) / {step << SLOT_BITS}"
+        statement = chosen.select_positions(f"{number}, count(*)", "GROUP BY 1")
+        return dict(reader.run(chosen, statement))
+    # Hits come in order of time, which GROUP BY does not know: it would sort all of them.
+    found = {}
+    for number in range(used):
+        low, high = ((begin + place * step) << SLOT_BITS for place in (number, number + 1))
+        within = Stretch(max(low, stretch.low), min(high, stretch.high))
+        if within.low < within.high:
+            found[number] = count(reader, tree, within, -1)
+    return found
 
 
 def top_values(reader: Reader, tree: Node, stretch: Stretch, field: str) -> Counter[str]:

@@ -13,8 +13,15 @@ from pathlib import Path
 from cgii.base import limits
 from cgii.base.errors import Invalid
 from cgii.model.event import Event
-from cgii.store import events_month, events_search
-from cgii.store.event_shapes import Bucket, EventQuery, Page, StoreStats, TopValue
+from cgii.store import events_month, events_scan, events_search
+from cgii.store.event_shapes import (
+    Bucket,
+    EventQuery,
+    Page,
+    StoreStats,
+    TopValue,
+    months_too_many,
+)
 from cgii.store.events_files import MonthFiles, is_damage, unavailable
 from cgii.store.events_month import SLOT_BITS, first_moment, month_of
 from cgii.store.events_plan import Stretch, guarded, stretch_of
@@ -149,6 +156,11 @@ class SqliteEvents:
         last = rows[size - 1] if len(rows) > size else None
         return Page(events, f"{last[0]}.{last[1]}" if last else "")
 
+    def scan(self, query: EventQuery) -> Iterator[Event]:
+        """Every event of the search once, oldest first. Ignores size and after."""
+        tree, stretch = _understood(query)
+        return events_scan.scan(self._files, tree, stretch)
+
     def count(self, query: EventQuery, *, up_to: int | None = None) -> int:
         """How many events match, counting no further than `up_to`."""
         tree, stretch = _understood(query)
@@ -176,14 +188,15 @@ class SqliteEvents:
         high = stretch.high if stretch.high < _LAST else max(span.high for _, span in spans) + 1
         begin, end = low >> SLOT_BITS, -(-high >> SLOT_BITS)
         step = max(1, -(-(end - begin) // buckets))
+        used = -(-(end - begin) // step)
         counts: Counter[int] = Counter()
-        for month, _ in spans:
+        for month, span in spans:
+            within = Stretch(max(stretch.low, span.low), min(stretch.high, span.high + 1))
             with self._files.reading(month, until) as reader:
                 if reader is not None:
                     counts.update(
-                        events_search.steps(reader, tree, stretch, begin=begin, step=step)
+                        events_search.steps(reader, tree, within, begin=begin, step=step, used=used)
                     )
-        used = -(-(end - begin) // step)
         return tuple(Bucket(moment(begin + n * step), counts[n]) for n in range(used))
 
     def top_values(self, query: EventQuery, field: str, size: int = 10) -> tuple[TopValue, ...]:
@@ -245,6 +258,16 @@ class SqliteEvents:
                 if month < month_of(before):
                     gone += self._tally(month, _deadline())
                     self._files.remove(month)
+        return gone
+
+    def shrink(self, size_bytes: int, now: datetime) -> int:
+        """Delete the oldest months until the rest fits; how many events went."""
+        gone = 0
+        with self._write_lock:
+            sizes = {month: self._files.size_bytes(month) for month in self._files.months()}
+            for month in months_too_many(sizes, size_bytes, now):
+                gone += self._tally(month, _deadline())
+                self._files.remove(month)
         return gone
 
     def close(self) -> None:

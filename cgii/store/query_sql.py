@@ -54,6 +54,7 @@ class Match:
     exact: bool
 
 
+OPEN_END = '" *'  # of a phrase whose last word may go on
 TRUE = Sql("1")
 FALSE = Sql("0")
 
@@ -133,7 +134,8 @@ def quoted(text: str) -> str:
 
 
 def _phrase(found: Sequence[str], open_end: bool = False) -> str:
-    return quoted(" ".join(found)) + (" *" if open_end else "")
+    text = quoted(" ".join(found))
+    return text[:-1] + OPEN_END if open_end else text
 
 
 def _sure_words(node: Like) -> list[str]:

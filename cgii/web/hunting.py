@@ -253,20 +253,3 @@ def _axis_text(moment: datetime, step: timedelta, whole: timedelta) -> str:
         return f"{at.day} {MONTHS[at.month - 1]}"
     clock = f"{at:%H:%M:%S}" if step < timedelta(minutes=1) else f"{at:%H:%M}"
     return clock if whole <= timedelta(days=1) else f"{at.day} {MONTHS[at.month - 1]} {clock}"
-
-
-def event_json(event: Event) -> dict[str, object]:
-    """An event as programs read it."""
-    return {
-        "id": event.id,
-        "@timestamp": event.at,
-        "event.ingested": event.received_at,
-        "source": event.source,
-        "entity_id": event.entity_id,
-        "sensor_id": event.sensor_id,
-        "logsource": event.logsource,
-        "ecs": event.ecs,
-        "fields": event.fields,
-        "notes": event.notes,
-        "event.original": event.original,
-    }

@@ -202,7 +202,7 @@ def test_the_table_of_rights_is_the_one_in_force() -> None:
 
 def test_a_shown_search_is_understood() -> None:
     shown = [row[0].strip(" `") for row in _table(_page("busqueda"), "| Escriba | Encuentra |")[1:]]
-    (whole,) = [text for _, _, text in _blocks(_page("busqueda"))]
+    (whole,) = [text for language, _, text in _blocks(_page("busqueda")) if not language]
 
     for text in (*shown, whole):
         assert parse(text) is not None, text

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cgii.base.errors import Unavailable
@@ -33,33 +33,34 @@ SEARCHES: list[tuple[str, str]] = [
 def _events(count: int) -> list[Event]:
     """Log-ins as a country's servers write them; ten a second."""
     chance = random.Random(7)
-    made = []
-    for seq in range(count):
-        address = f"10.{chance.randrange(4)}.{chance.randrange(40)}.{chance.randrange(250)}"
-        user, host = f"user{chance.randrange(5000)}", f"srv{chance.randrange(300):03}"
-        result, port = chance.choice(["Failed", "Accepted"]), chance.randrange(1024, 65536)
-        session = f"sesion{chance.randrange(20_000)}"
-        message = f"{result} password for {user} from {address} port {port} ssh2 {session}"
-        made.append(
-            make_event(
-                seq,
-                at=make_event(0).at + timedelta(milliseconds=100 * seq),
-                original=f"<38>Nov 22 12:00:00 {host} sshd[{port}]: {message}" + " relleno" * 25,
-                fields={"message": message, "CommandLine": session, "port": port},
-                ecs={
-                    "host.name": f"{host}.entidad.gob.bo",
-                    "user.name": user,
-                    "source.ip": address,
-                    "source.port": port,
-                    "event.action": "ssh_login",
-                    "event.outcome": "failure" if result == "Failed" else "success",
-                    "event.category": ["authentication"],
-                    "process.name": "sshd",
-                },
-                entity_id=chance.randrange(300),
-            )
-        )
-    return made
+    begin = make_event(0).at
+    return [log_in(chance, seq, begin + timedelta(milliseconds=100 * seq)) for seq in range(count)]
+
+
+def log_in(chance: random.Random, seq: int, at: datetime) -> Event:
+    """One log-in at a server."""
+    address = f"10.{chance.randrange(4)}.{chance.randrange(40)}.{chance.randrange(250)}"
+    user, host = f"user{chance.randrange(5000)}", f"srv{chance.randrange(300):03}"
+    result, port = chance.choice(["Failed", "Accepted"]), chance.randrange(1024, 65536)
+    session = f"sesion{chance.randrange(20_000)}"
+    message = f"{result} password for {user} from {address} port {port} ssh2 {session}"
+    return make_event(
+        seq,
+        at=at,
+        original=f"<38>Nov 22 12:00:00 {host} sshd[{port}]: {message}" + " relleno" * 25,
+        fields={"message": message, "CommandLine": session, "port": port},
+        ecs={
+            "host.name": f"{host}.entidad.gob.bo",
+            "user.name": user,
+            "source.ip": address,
+            "source.port": port,
+            "event.action": "ssh_login",
+            "event.outcome": "failure" if result == "Failed" else "success",
+            "event.category": ["authentication"],
+            "process.name": "sshd",
+        },
+        entity_id=chance.randrange(300),
+    )
 
 
 def _write(store: EventStore, events: list[Event]) -> float:

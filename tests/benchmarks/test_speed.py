@@ -9,6 +9,7 @@ from tests.benchmarks import (
     bench_pages,
     bench_pipeline,
     bench_rules,
+    bench_search,
     bench_spool,
 )
 from tests.benchmarks.figures import show
@@ -38,6 +39,15 @@ def test_spool() -> None:
 
 def test_events() -> None:
     show("Events: storing and searching, embedded", bench_events.bench())
+
+
+def test_search() -> None:
+    show("Search: a month of events, embedded", bench_search.bench())
+
+
+@pytest.mark.elasticsearch
+def test_bulk() -> None:
+    show("Bulk: storing into Elasticsearch", bench_search.bench_bulk())
 
 
 def test_pages() -> None:

@@ -1,14 +1,16 @@
 """What every event store promises, whatever it is made of."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cgii.base.errors import Invalid
+from cgii.base import limits
+from cgii.base.errors import Invalid, Unavailable
+from cgii.model.event import Event
 from cgii.store.events import EventQuery, EventStore, open_events
 from cgii.store.query import parse
 from tests import servers
@@ -211,6 +213,88 @@ def test_the_newest_events_come_first_and_pages_neither_skip_nor_repeat(store: E
     assert {event.id for event in seen} == {event.id for event in events}
     assert len(seen) == 60
     assert [event.at for event in seen] == sorted((e.at for e in events), reverse=True)
+
+
+def _spread(count: int) -> list[Event]:
+    """Events that share milliseconds and lie in three months, none in the order of its time."""
+    return [
+        make_event(
+            seq,
+            at=NOON + timedelta(milliseconds=seq * 7 % 5),
+            received_at=NOON + timedelta(days=seq % 3 * 30),
+            original="even line" if seq % 2 == 0 else "odd line",
+        )
+        for seq in range(count)
+    ]
+
+
+def _in_order(events: Iterable[Event]) -> list[str]:
+    return [event.id for event in sorted(events, key=lambda event: (event.at, event.id))]
+
+
+def test_a_scan_gives_every_event_once_from_old_to_new(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SCAN_PAGE_EVENTS", 4)  # less than one millisecond has
+    monkeypatch.setattr(limits, "SCAN_ROWS", 4)
+    events = _spread(60)
+    store.write(events)
+    assert [event.id for event in store.scan(EventQuery())] == _in_order(events)
+    even = [event for event in events if event.original.startswith("even")]
+    assert list(store.scan(EventQuery("even"))) == sorted(even, key=lambda one: (one.at, one.id))
+    millisecond = timedelta(milliseconds=1)
+    within = EventQuery(start=NOON + millisecond, end=NOON + 3 * millisecond)
+    wanted = [event for event in events if NOON < event.at < NOON + 3 * millisecond]
+    assert [event.id for event in store.scan(within)] == _in_order(wanted)
+    assert list(store.scan(EventQuery(entity_ids=frozenset({2})))) == []
+
+
+def test_a_scan_loses_and_repeats_nothing_while_others_write(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SCAN_PAGE_EVENTS", 4)
+    monkeypatch.setattr(limits, "SCAN_ROWS", 4)
+    events = _spread(60)
+    there, later = events[:40], events[40:]
+    store.write(there)
+    seen = []
+    for place, event in enumerate(store.scan(EventQuery())):
+        seen.append(event)
+        if place % 2 == 0 and later:
+            store.write([later.pop()])
+    assert not later
+    assert len({event.id for event in seen}) == len(seen)
+    assert {event.id for event in there} <= {event.id for event in seen}
+    assert [event.id for event in seen] == _in_order(seen)
+
+
+def test_a_scan_tells_of_a_month_that_went_away(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SCAN_PAGE_EVENTS", 4)
+    monkeypatch.setattr(limits, "SCAN_ROWS", 4)
+    store.write(_spread(60))
+    found = store.scan(EventQuery())
+    next(found)
+    store.prune(NOON + timedelta(days=90))
+    with pytest.raises(Unavailable):
+        list(found)
+
+
+def test_a_scan_of_nothing_is_empty_and_a_wrong_search_is_told_at_once(store: EventStore) -> None:
+    assert list(store.scan(EventQuery())) == []
+    with pytest.raises(Invalid):
+        store.scan(EventQuery("a AND"))
+
+
+def test_the_oldest_months_give_way_until_the_rest_fits(store: EventStore) -> None:
+    now = NOON + timedelta(days=60)
+    store.write(_spread(60))
+    assert store.shrink(store.stats().size_bytes, now) == 0
+    assert store.shrink(store.stats().size_bytes - 1, now) == 20
+    assert store.shrink(1, now) == 20
+    assert store.shrink(1, now) == 0  # the present month stays
+    assert store.stats().events == 20
 
 
 def test_a_wrong_cursor_is_refused(store: EventStore) -> None:

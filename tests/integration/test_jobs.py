@@ -15,9 +15,11 @@ from cgii.model.people import Role, WebSession
 from cgii.model.records import AuditEntry, Document, Job, Message
 from cgii.store import queue
 from cgii.store.anchors import FILE_NAME, check_anchors
+from cgii.store.events import EventQuery
 from cgii.store.files import open_stored
 from cgii.worker import run_one
 from tests import servers
+from tests.event_oracle import make_event
 from tests.make import NOW, make_entity, make_user
 from tests.make_plans import make_cast, make_filed
 
@@ -239,6 +241,29 @@ def test_sessions_that_ran_out_are_forgotten(centre: Centre) -> None:
 
     with centre.database.reading() as session:
         assert list(session.scalars(select(WebSession.token_hash))) == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("keep_days", "keep_gib", "kept"),
+    [(400, 0, 3), (45, 0, 2), (400, 1e-9, 1), (400, 1.0, 3)],
+)
+def test_events_go_by_age_and_by_size_but_those_of_this_month_stay(
+    tmp_path: Path, clock: Clock, keep_days: int, keep_gib: float, kept: int
+) -> None:
+    settings = load(
+        data=tmp_path, secret="tests", events_keep_days=keep_days, events_keep_gib=keep_gib
+    )
+    centre = Centre(settings, now=clock)
+    centre.database.migrate()
+    months = [NOW, NOW - timedelta(days=35), NOW - timedelta(days=70)]
+    centre.events.write([make_event(place, at=at) for place, at in enumerate(months)])
+    job_id = put(centre, "prune_events")
+
+    work(centre)
+
+    assert job(centre, job_id).result == {"events": 3 - kept}
+    assert sorted(event.at for event in centre.events.scan(EventQuery())) == sorted(months[:kept])
+    centre.close()
 
 
 @pytest.mark.parametrize("name", [name for name, kind in JOBS.items() if kind.every_seconds])

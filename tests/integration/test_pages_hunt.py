@@ -190,6 +190,11 @@ def test_what_was_found_is_a_file(pages: Pages) -> None:
     assert len(lines) == COUNT + 1
     assert json.loads(lines[0])["event.original"] == "=linea 0"
 
+    for form, name in (("ecs", "cgii"), ("ocsf", "class_uid")):
+        answer = browser.get(f"/busqueda/exportar?rango=todo&formato={form}")
+        assert all(name in json.loads(line) for line in answer.text.splitlines())
+        assert answer.headers["content-disposition"].endswith(f".{form}.jsonl")
+
 
 def test_a_file_has_no_more_than_its_limit(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "EXPORT_ROWS_MAX", 10)

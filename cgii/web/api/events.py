@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from cgii.base import limits
+from cgii.report.event_lines import event_json
 from cgii.web.access import require
 from cgii.web.answers import JsonResponse
 from cgii.web.deps import CurrentUser, TheCentre
-from cgii.web.hunting import event_json, read_hunt
+from cgii.web.hunting import read_hunt
 
 router = APIRouter(prefix="/api/v1/events", tags=["events"])
 

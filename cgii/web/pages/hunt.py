@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-import orjson
 from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 from starlette.datastructures import QueryParams
@@ -17,6 +16,7 @@ from cgii.model.entities import Entity
 from cgii.model.event import Event
 from cgii.model.people import ENTITY_ROLES, User
 from cgii.model.records import SavedView, Sensor
+from cgii.report.event_lines import FORMATS
 from cgii.report.tables import Value, csv_lines, to_csv
 from cgii.store.event_shapes import Bucket, EventQuery, Page, TopValue
 from cgii.store.events import EventStore
@@ -32,7 +32,6 @@ from cgii.web.hunting import (
     STEPS,
     TOP_FIELDS,
     Hunt,
-    event_json,
     facts_of,
     histogram_spec,
     line_of,
@@ -57,6 +56,9 @@ HEADS = (
     "Mensaje",
     "Registro original",
 )
+NDJSON_TYPE = "application/x-ndjson"
+# One document per line; what the file is called after.
+JSON_ENDINGS = {"jsonl": "jsonl", "ecs": "ecs.jsonl", "ocsf": "ocsf.jsonl"}
 NOTHING_FOUND = Page(())
 
 
@@ -140,14 +142,16 @@ def top_values(
 def export_events(
     request: Request, session: CurrentSession, user: CurrentUser, centre: TheCentre
 ) -> Response:
-    """Everything that was found, up to a limit, as CSV or as one JSON object per line."""
+    """Everything that was found, up to a limit, as CSV or as one document per line."""
     hunt = read_hunt(request.query_params, now=centre.clock())
     query = hunt.query(user, limits.PAGE_ROWS_MAX)
     first = centre.events.search(query)  # what is wrong is told before the file begins
     pages = _pages(centre, query, first)
     name = f"eventos-{local(centre.clock()):%Y%m%d-%H%M}"
-    if request.query_params.get("formato") == "jsonl":
-        media_type, ending, made = "application/x-ndjson", "jsonl", _as_json(pages)
+    form = request.query_params.get("formato", "csv")
+    if form in JSON_ENDINGS:
+        events = (event for page in pages for event in page)
+        media_type, ending, made = NDJSON_TYPE, JSON_ENDINGS[form], FORMATS[form](events)
     else:
         names = {row.id: row.acronym for row in session.scalars(visible(user, Entity))}
         media_type, ending, made = CSV_TYPE, "csv", _as_csv(pages, names)
@@ -284,8 +288,3 @@ def _row(event: Event, entity: str) -> tuple[Value, ...]:
         line.message,
         event.original,
     )
-
-
-def _as_json(pages: Iterator[tuple[Event, ...]]) -> Iterator[bytes]:
-    for events in pages:
-        yield b"".join(orjson.dumps(event_json(event)) + b"\n" for event in events)

@@ -1,0 +1,122 @@
+"""`cgii move-events`: the events of SQLite files into the Elasticsearch that the settings name."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from cgii import centre as centres
+from cgii.base.errors import Invalid
+from cgii.base.settings import load
+from cgii.centre import Centre
+from cgii.store.events_move import Comparison, Marks, Move
+
+FILE_NAME = "move-events.json"
+
+Told = Callable[[str, Iterator[int], int], None]  # what, events of each batch, all of them
+
+
+def move_events(
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Borra cada mes que quedó comprobado en el destino.")
+    ] = False,
+) -> None:
+    """Copia los eventos de los archivos SQLite a Elasticsearch y comprueba que llegaron todos."""
+    settings = load()
+    if not settings.events.startswith(("https://", "http://")):
+        raise Invalid(
+            "CGII_EVENTS no nombra un Elasticsearch; escriba ahí el destino, reinicie el centro "
+            "para que lo nuevo ya vaya a él, y repita la orden."
+        )
+    folder = settings.data / "events"
+    if not folder.is_dir():
+        typer.echo(f"No hay archivos de eventos en {folder}.")
+        return
+    centre = centres.build(settings)
+    marks = Marks(settings.data / FILE_NAME, settings.events)
+    move = Move(folder, centre.events, marks)
+    try:
+        with _shown_progress() as told:
+            compared = [_move(move, month, count, told) for month, count in move.months().items()]
+        is_whole = _tell(compared)
+        deleted = [one.month for one in compared if delete and move.delete(one)]
+        _record(centre, compared, deleted)
+    finally:
+        move.close()
+        centre.close()
+    _tell_rest(move, compared, deleted if delete else None)
+    if not is_whole:
+        raise typer.Exit(1)
+    marks.drop()
+
+
+def _move(move: Move, month: str, count: int, told: Told) -> Comparison:
+    compared = Comparison(month)
+    told(f"{month}: se copian", move.copy(month), count)
+    told(f"{month}: se comprueban", move.compare(month, compared), count)
+    return compared
+
+
+def _tell(compared: list[Comparison]) -> bool:
+    """One line for each month, and what differs; whether nothing does."""
+    for one in compared:
+        typer.echo(f"{one.month}: {one.events} eventos, {one.found} en el destino")
+        if one.again:
+            typer.echo(f"  {one.again} ya habían llegado otra vez al destino por su sensor")
+        if not one.is_whole:
+            typer.echo(f"  faltan {one.missing}, distintos {one.different}: {', '.join(one.ids)}")
+    is_whole = all(one.is_whole for one in compared)
+    if not is_whole:
+        typer.echo("El destino NO tiene todo; repita la orden. No se borró nada de esos meses.")
+    return is_whole
+
+
+def _tell_rest(move: Move, compared: list[Comparison], deleted: list[str] | None) -> None:
+    damaged = move.damaged()
+    if damaged:
+        typer.echo(f"No se movió lo de los archivos dañados: {', '.join(damaged)}")
+    if deleted is None:
+        return
+    for one in compared:
+        if one.month in deleted:
+            typer.echo(f"{one.month}: borrado de los archivos")
+        elif one.is_whole:
+            typer.echo(
+                f"{one.month}: no se borró, porque recibió eventos mientras tanto; detenga lo que "
+                "todavía escribe en los archivos y repita la orden"
+            )
+
+
+def _record(centre: Centre, compared: list[Comparison], deleted: list[str]) -> None:
+    with centre.database.transaction() as session:
+        centre.act(session, via="cli").record(
+            "events.moved",
+            "events",
+            months={one.month: one.events for one in compared},
+            differing=[one.month for one in compared if not one.is_whole],
+            deleted=deleted,
+        )
+
+
+@contextmanager
+def _shown_progress() -> Iterator[Told]:
+    """Shows how far a step is, on a terminal; elsewhere the steps pass in silence."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.completed:,} de {task.total:,}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+
+        def told(what: str, batches: Iterator[int], total: int) -> None:
+            task = shown.add_task(what, total=total)
+            for count in batches:
+                shown.advance(task, count)
+            shown.update(task, completed=total)
+
+        yield told

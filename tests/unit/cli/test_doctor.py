@@ -1,0 +1,29 @@
+"""What `cgii doctor` says about the room that events may take."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cgii.cli.app import build
+from cgii.store.events import open_events
+from tests.event_oracle import make_event
+
+
+@pytest.mark.parametrize(
+    ("keep_gib", "sentence"),
+    [
+        ("0", "bien   eventos: 1 guardados (SQLite)\n"),
+        ("2", "bien   eventos: 1 guardados (SQLite), 0.0 de 2 GiB\n"),
+        ("0.00001", "FALTA  eventos: 1 guardados (SQLite), 0.0 de 1e-05 GiB: la tarea"),
+    ],
+)
+def test_the_room_for_events_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep_gib: str, sentence: str
+) -> None:
+    store = open_events("", tmp_path / "events")
+    store.write([make_event(1)])
+    store.close()
+    monkeypatch.setenv("CGII_DATA", str(tmp_path))
+    monkeypatch.setenv("CGII_EVENTS_KEEP_GIB", keep_gib)
+    assert sentence in CliRunner().invoke(build("doctor"), ["doctor"]).output
