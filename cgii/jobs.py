@@ -1,7 +1,7 @@
 """The list of background jobs: name → function and pace. Each may run twice and do no harm."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from cgii import backtest as backtests
-from cgii import examination
+from cgii import examination, silence
 from cgii.base import clock, counters, limits
 from cgii.base.errors import CgiiError, NotFound, Unavailable
 from cgii.centre import Centre
@@ -183,6 +183,11 @@ def decide_windows(centre: Centre, context: JobContext) -> Result:
     return {"windows": examination.decide_windows(centre)}
 
 
+def check_silence(centre: Centre, context: JobContext) -> Result:
+    """Tell of sources that stopped or fell to a tenth, and of those that came back."""
+    return asdict(silence.check_silence(centre))
+
+
 def scan_evidence(centre: Centre, context: JobContext, *, evidence_id: int) -> Result:
     """Look into one file with YARA and keep what it said."""
     with centre.database.reading() as session:
@@ -311,6 +316,7 @@ JOBS: Mapping[str, JobKind] = {
     "make_report": JobKind(make_report),
     "backtest": JobKind(run_backtest),
     "decide_windows": JobKind(decide_windows, MINUTE),
+    silence.JOB: JobKind(check_silence, 10 * MINUTE),
     "scan_evidence": JobKind(scan_evidence),
     "rescan_evidence": JobKind(rescan_evidence, HOUR),
     "prune_windows": JobKind(prune_windows, 5 * MINUTE),

@@ -236,6 +236,17 @@ SILENCE_HOURS = 24  # a source or sensor that says nothing for longer is listed 
 SILENCE_LOOKBACK_DAYS = 90  # a source unheard of for longer is gone, not silent
 BOARD_PANELS_MAX = 24
 
+# --- noticing that a source fell silent ---------------------------------------------------------
+SILENCE_WEEKS = 8  # of which the same hour says what is usual …
+SILENCE_WEEKS_MIN = 3  # … and below which nothing is usual yet
+SILENCE_SHARE = 0.1  # of what is usual; so little or less is silence
+SILENCE_EVENTS_MIN = 50  # usual records without which nobody is missed: chance does not do that
+SILENCE_LOOK_HOURS = 24  # whole hours looked back over to see so many
+SILENCE_LOOKS_MIN = 3  # looks in an hour, of six, without which the centre itself was away then
+SILENCE_FORGET_DAYS = 30  # then silence is what is usual there: more than half of the weeks
+QUIET_DAYS_MAX = 62  # of one quiet window; a source that is away for longer is revoked
+QUIET_WINDOWS_MAX = 1_000  # that are to come or last
+
 # --- responding --------------------------------------------------------------------------------
 SHORT_TEXT_CHARS_MAX = 400  # of a column for one line of text (model/table.py)
 GROUP_OBSERVABLES_MAX = 50  # kept on one alert group; a scan would bring thousands

@@ -34,6 +34,7 @@ COMMANDS = {
     "user": "cgii.cli.people:users",
     "entity": "cgii.cli.people:entities",
     "sensor": "cgii.cli.people:sensors",
+    "quiet": "cgii.cli.quiet:quiets",
 }
 
 

@@ -12,6 +12,7 @@ from cgii.model import (
     plans,
     records,
     runs,
+    silence,
 )
 from cgii.model.table import Table
 
@@ -28,4 +29,5 @@ __all__ = [
     "plans",
     "records",
     "runs",
+    "silence",
 ]

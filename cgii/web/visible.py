@@ -62,6 +62,7 @@ from cgii.model.records import (
     SourceVolume,
 )
 from cgii.model.runs import Run, Step
+from cgii.model.silence import QuietWindow, SourceSilence
 from cgii.model.table import Table
 
 Row = TypeVar("Row", bound=Table)
@@ -77,6 +78,7 @@ FOR_CENTRE: frozenset[type[Table]] = frozenset(
         *(ControlStatement, Decision, Finding, FollowUp, Plan, Review, ScoreSnapshot, Submission),
         *(EvidenceMatch, EvidenceScan),
         *(Batch, Document, Message, Position, Reject, Schedule, Sensor, SourceVolume),
+        *(QuietWindow, SourceSilence),
     }
 )
 
@@ -188,6 +190,7 @@ FOR_ENTITY: dict[type[Table], Rule] = {
     User: lambda user: User.entity_id == user.entity_id,
     Sensor: lambda user: Sensor.entity_id == user.entity_id,
     SourceVolume: lambda user: SourceVolume.sensor_key.in_(_sensor_keys(user)),
+    SourceSilence: lambda user: SourceSilence.sensor_key.in_(_sensor_keys(user)),
     Notice: lambda user: Notice.entity_id == user.entity_id,
     Incident: _shared_incident,
     Entry: lambda user: and_(Entry.is_shared, Entry.incident_id.in_(_incident_ids(user))),

@@ -14,7 +14,7 @@ FLOORS = (
     ("collect", "detect", "respond", "comply", "measure"),
     ("report",),
     ("centre",),
-    ("backtest", "examination"),
+    ("backtest", "examination", "silence"),
     ("pipeline", "jobs", "sift"),
     ("web", "worker", "demo", "replay"),
     ("cli",),

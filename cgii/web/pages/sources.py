@@ -18,6 +18,8 @@ from cgii.collect.trial import examples_path
 from cgii.model.entities import Entity
 from cgii.model.people import User
 from cgii.model.records import Sensor, SourceVolume
+from cgii.model.silence import SourceSilence
+from cgii.store.quiet import LOCAL
 from cgii.web.access import require
 from cgii.web.answers import redo, render
 from cgii.web.deps import CurrentSession, CurrentUser, SentForm, TheCentre
@@ -32,6 +34,7 @@ from cgii.web.volumes import (
     Volume,
     lag_of,
     refusals_of,
+    silences_of,
     volume_spec,
     volumes_by_sensor,
     volumes_by_source,
@@ -124,9 +127,16 @@ def _around(session: Session, user: User, centre: Centre, name: str) -> dict[str
         "line": _source_line(name, definition, volumes.get(name, Volume()), now),
         "spec": volume_spec(session, user, SourceVolume.source == name, now=now),
         "refusals": refusals,
+        "silences": silences_of(session, user, SourceSilence.source == name),
+        "sensor_names": _sensor_names(session, user),
         "text": definition.path.read_text(encoding="utf-8") if definition else "",
         "examples": _example_count(definition),
     }
+
+
+def _sensor_names(session: Session, user: User) -> dict[str, str]:
+    names = {f"sensor:{row.id}": row.name for row in session.scalars(visible(user, Sensor))}
+    return names | {LOCAL: gettext("El propio centro")}
 
 
 def _example_count(definition: Definition | None) -> int:
@@ -236,6 +246,7 @@ def _around_sensor(session: Session, user: User, centre: Centre, sensor_id: int)
         "spec": volume_spec(session, user, SourceVolume.sensor_key == key, now=now),
         "state": _state(sensor, now),
         "lag": _lag(centre, sensor),
+        "silences": silences_of(session, user, SourceSilence.sensor_key == key),
         "sources": session.scalars(names).all(),
     }
 
