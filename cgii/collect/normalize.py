@@ -149,6 +149,7 @@ def _reject(origin: Origin, raw: Raw, problem: Unreadable) -> Rejected:
         reason=problem.reason,
         detail=problem.detail,
         sample=_sample(raw.data),
+        peer=raw.peer,
     )
 
 

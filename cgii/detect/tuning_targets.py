@@ -1,4 +1,4 @@
-"""What can be tuned: a rule in force, or a list of indicators or silence, whose alerts have an id."""
+"""What can be tuned: a rule in force, a list of indicators, silence: what gives alerts."""
 
 from dataclasses import dataclass
 

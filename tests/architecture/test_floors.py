@@ -15,8 +15,10 @@ FLOORS = (
     ("report",),
     ("centre",),
     ("backtest", "examination", "silence"),
-    ("pipeline", "jobs", "sift"),
-    ("web", "worker", "demo", "replay"),
+    ("pipeline", "sift"),
+    ("replay",),
+    ("jobs",),
+    ("web", "worker", "demo"),
     ("cli",),
     ("__main__",),
 )

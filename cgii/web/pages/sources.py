@@ -3,26 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
+from pydantic import Field
 from sqlalchemy import or_
 from sqlalchemy.orm import Session, joinedload
 from starlette.responses import Response
 
 from cgii.base import limits
-from cgii.base.errors import NotFound, Unavailable
+from cgii.base.errors import Invalid, NotFound, Unavailable
 from cgii.centre import Centre
 from cgii.collect.definition import Definition
+from cgii.collect.rejects import REASONS
 from cgii.collect.trial import examples_path
 from cgii.model.entities import Entity
 from cgii.model.people import User
 from cgii.model.records import Sensor, SourceVolume
 from cgii.model.silence import SourceSilence
+from cgii.store.queue import enqueue
 from cgii.store.quiet import LOCAL
 from cgii.web.access import require
-from cgii.web.answers import redo, render
-from cgii.web.deps import CurrentSession, CurrentUser, SentForm, TheCentre
+from cgii.web.answers import Toast, redirect, redo, render
+from cgii.web.deps import CurrentAct, CurrentSession, CurrentUser, SentForm, TheCentre
 from cgii.web.exports import export
 from cgii.web.forms import blank, read
 from cgii.web.hunting import Hunt, facts_of
@@ -114,6 +118,38 @@ def try_source(
         hunt=EVERYTHING,
         **around,
     )
+
+
+@dataclass(frozen=True)
+class ReplayForm:
+    """Which of a source's rejects are read again; without a reason all of them."""
+
+    reason: Annotated[str, Field(max_length=80)] = ""
+
+
+@router.post("/fuentes/{name}/releer", dependencies=[require("rules.edit")])
+def replay(
+    request: Request, act: CurrentAct, user: CurrentUser, centre: TheCentre, sent: SentForm,
+    name: str,
+) -> Response:  # fmt: skip
+    """Have its rejects read again in the background, by its definition as it is now."""
+    around = _around(act.session, user, centre, name)
+    form = read(sent, ReplayForm)
+    with redo(request, "sources/source.html", form=form, outcome=None, **around):
+        reason = form.data().reason
+        if reason and reason not in REASONS:
+            raise Invalid("Los registros no se rechazan por ese motivo.")
+    # One at a time of each source: a second one would find the same rows, and wait for the first.
+    job = enqueue(
+        act.session, "replay_rejects", now=act.now, unique_key=f"replay_rejects:{name}",
+        created_by_id=act.user_id, source=name, reason=reason,
+    )  # fmt: skip
+    act.session.flush()  # the answer names it by its id
+    if job.created_by_id != act.user_id:
+        toast = Toast(gettext("Otra persona ya los está leyendo de nuevo."))
+        return redirect(request, f"/fuentes/{quote(name)}", toast=toast)
+    act.record("rejects.replay_asked", f"source:{name}", reason=reason, job=job.id)
+    return redirect(request, f"/trabajos/{job.id}")
 
 
 def _around(session: Session, user: User, centre: Centre, name: str) -> dict[str, Any]:

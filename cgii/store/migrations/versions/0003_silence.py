@@ -54,9 +54,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_quiet_window_end_at"), ["end_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_quiet_window_owner_id"), ["owner_id"], unique=False)
     # No batch: SQLite adds a column with a default in place, and the table may be large.
-    op.add_column(
-        "reject", sa.Column("peer", sa.String(length=400), server_default="", nullable=False)
-    )
+    op.add_column("reject", sa.Column("peer", sa.Text(), server_default="", nullable=False))
 
 
 def downgrade() -> None:
