@@ -31,6 +31,8 @@ GUESS_BYTES = 128 * 1024  # how much of a file is looked at to recognise its for
 GUESS_JSON_BYTES = 16 * 1024 * 1024  # the same where the first record alone is longer
 EVTX_DAMAGED_RECORDS_MAX = 1_000  # a log with more is given up
 READ_CHUNK_BYTES = 256 * 1024
+HEADING_BYTES_MAX = 32 * 1024  # of the lines that explain others; each record carries them
+RECORD_LINES_MAX = 10_000  # of one record of several lines
 SCAN_WAITING_MATCHES = 50_000  # matches that `scan` sorts by time before correlations count them
 
 # --- listening ---------------------------------------------------------------------------------
@@ -40,6 +42,7 @@ LISTEN_RETRY_SECONDS = (1, 2, 4, 8, 15, 30)  # between tries while the centre is
 UDP_RECEIVE_BYTES = 4 * 1024 * 1024  # asked of the kernel: what it holds while we are busy
 FOLLOW_POLL_SECONDS = 0.5
 FOLLOW_HEAD_BYTES = 256  # by these a file is known again after a restart
+FOLLOW_IDLE_POLLS = 10  # without anything new, after which a record of several lines has ended
 FOLLOW_SIBLINGS_MAX = 200  # rotated neighbours looked at to find a file that was renamed
 SEND_TRIES_MAX = 4  # of one batch to a remote centre before the caller decides
 SEND_TIMEOUT_SECONDS = 30

@@ -167,7 +167,8 @@ class Listener:
         return found
 
     async def _follow(self, follow: Follow, stop: asyncio.Event) -> None:
-        file = FollowedFile(follow.path, self._positions.get(f"file:{follow.path}"))
+        position = self._positions.get(f"file:{follow.path}")
+        file = FollowedFile(follow.path, position, self._definitions.shape_of(follow.source))
         told = ""
         try:
             while not stop.is_set():
