@@ -324,6 +324,8 @@ class DefinitionFile:
         if heading is not None and record is not None:
             self._wrong(("record",), "«record» y «heading» no van juntos")
         key = "heading" if heading is not None else "record"
+        if key == "record" and self.data.get("parser") != "patterns":
+            self._wrong(("record",), "«record» es de definiciones con el analizador «patterns»")
         self._known_keys((key,), ("lines",) if key == "heading" else ("begins", "continues"))
         if self._one_of(("record", "continues"), ("indented",)):
             return Shape(begins=indented_lines_continue)
