@@ -13,6 +13,7 @@ from cgii.base.calendar import WorkingCalendar
 from cgii.centre import Centre
 from cgii.detect.silence import (
     HEARD,
+    HOUR,
     LOCAL,
     LOW,
     RULE_ID,
@@ -27,6 +28,7 @@ from cgii.detect.silence import (
     hours_needed,
     judge,
     quiet_of,
+    same_hours,
     silence_alert,
 )
 from cgii.detect.tuning import note_hidden
@@ -84,7 +86,9 @@ def check_silence(centre: Centre) -> Looked:
     with centre.database.reading() as session:
         scene = _scene(centre, session)
         lasting = _open_pairs(session)
-        verdicts = _verdicts(session, scene, _recent_pairs(session, scene) | lasting)
+        recent = _recent_pairs(session, scene)
+        quiet = recent - _speaking(session, scene, recent)
+        verdicts = _verdicts(session, scene, quiet | lasting)
     touched = {
         pair for pair, found in verdicts.items() if pair in lasting or found.state in (LOW, STOPPED)
     }
@@ -160,6 +164,20 @@ def _recent_pairs(session: Session, scene: _Scene) -> set[Pair]:
     ]
     query = select(SourceVolume.sensor_key, SourceVolume.source).where(or_(*spans)).distinct()
     return {pair for row in session.execute(query) if scene.is_in_use(pair := Pair(*row))}
+
+
+def _speaking(session: Session, scene: _Scene, pairs: set[Pair]) -> set[Pair]:
+    """Who is surely heard, which most are: far fewer hours say so than `judge` needs."""
+    calendars = {scene.calendar_of(pair) for pair in pairs}
+    found: set[Pair] = set()
+    for hour in (scene.hour, scene.hour - HOUR):
+        same = {one for each in calendars for one in same_hours(hour, each)}
+        for pair, counts in _counts(session, pairs - found, {hour, *same}).items():
+            # What is usual is one of these counts: no more than the most.
+            most = max((counts.get(one, 0) for one in same), default=0)
+            if counts.get(hour, 0) > limits.SILENCE_SHARE * most:
+                found.add(pair)
+    return found
 
 
 def _verdicts(session: Session, scene: _Scene, pairs: Iterable[Pair]) -> dict[Pair, Verdict]:
