@@ -1,7 +1,7 @@
 """The list of background jobs: name → function and pace. Each may run twice and do no harm."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -10,10 +10,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from cgii import backtest as backtests
-from cgii import examination
+from cgii import examination, silence
 from cgii.base import clock, counters, limits
 from cgii.base.errors import CgiiError, NotFound, Unavailable
 from cgii.centre import Centre
+from cgii.collect.definition import load_definitions
 from cgii.comply import letters, validity
 from cgii.detect import indicator_lists, window_rows
 from cgii.detect.yara_child import Target, is_available
@@ -21,10 +22,11 @@ from cgii.link.mail import Mail
 from cgii.measure.filters import Filters
 from cgii.measure.period import parse_period
 from cgii.model.incidents import Evidence
-from cgii.model.people import WebSession
+from cgii.model.people import User, WebSession
 from cgii.model.plans import Plan
 from cgii.model.records import Document, Message
 from cgii.model.verdicts import UNKNOWN, Verdict
+from cgii.replay import replay_rejects
 from cgii.report.produce import produce
 from cgii.respond import deadlines as respond_deadlines
 from cgii.respond import evidence_scans
@@ -183,6 +185,26 @@ def decide_windows(centre: Centre, context: JobContext) -> Result:
     return {"windows": examination.decide_windows(centre)}
 
 
+def replay(centre: Centre, context: JobContext, *, source: str, reason: str = "") -> Result:
+    """Read kept rejects of a source again, by its definition as the files have it now."""
+    # What runs may have been begun before the definition was mended.
+    mended = load_definitions(centre.settings.site)
+    told = replay_rejects(
+        centre, source, definitions=mended, reason=reason, progress=context.progress
+    )
+    with centre.database.transaction() as session:
+        user = session.get(User, context.asked_by_id) if context.asked_by_id else None
+        centre.act(session, user, via="job").record(
+            "rejects.replayed", f"source:{source}", read=told.read, refused=told.refused
+        )
+    return {"source": source, "said": told.sentence()}
+
+
+def check_silence(centre: Centre, context: JobContext) -> Result:
+    """Tell of sources that stopped or fell to a tenth, and of those that came back."""
+    return asdict(silence.check_silence(centre))
+
+
 def scan_evidence(centre: Centre, context: JobContext, *, evidence_id: int) -> Result:
     """Look into one file with YARA and keep what it said."""
     with centre.database.reading() as session:
@@ -321,6 +343,8 @@ JOBS: Mapping[str, JobKind] = {
     "make_report": JobKind(make_report),
     "backtest": JobKind(run_backtest),
     "decide_windows": JobKind(decide_windows, MINUTE),
+    "replay_rejects": JobKind(replay),
+    silence.JOB: JobKind(check_silence, 10 * MINUTE),
     "scan_evidence": JobKind(scan_evidence),
     "rescan_evidence": JobKind(rescan_evidence, HOUR),
     "prune_windows": JobKind(prune_windows, 5 * MINUTE),

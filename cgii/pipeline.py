@@ -183,10 +183,17 @@ def _keep_rejects(
                 entity_id=origin.entity_id,
                 reason=one.reason,
                 detail=one.detail,
-                sample=one.sample.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+                sample=_storable(one.sample),
+                peer=_storable(one.peer),
                 received_at=received_at,
             )
         )
+
+
+def _storable(text: str) -> str:
+    # Databases take neither NUL nor half of a surrogate pair, as in a file's undecodable name.
+    clean = text.encode(errors="surrogatepass").decode(errors="replace")
+    return clean.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _count(session: Session, origin: Origin, read: Normalised, received_at: datetime) -> None:

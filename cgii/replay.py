@@ -1,17 +1,18 @@
 """Reads kept rejects again, once the definition of their source has been mended."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import groupby
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cgii.base import counters, limits
 from cgii.centre import Centre
 from cgii.collect import rejects
+from cgii.collect.definition import Definitions
 from cgii.collect.normalize import Normalised, normalize
 from cgii.examination import Spotted, examine, matched
 from cgii.model.event import Alert, Origin, Raw
@@ -33,32 +34,59 @@ class Replay:
     not_whole: int = 0  # only their beginning was kept
     alerts: int = 0
     reasons: dict[str, int] = field(default_factory=dict)  # of those still refused
+    is_stopped: bool = False  # before all of them were looked at
+
+    def sentence(self) -> str:
+        """What became of them, in one Spanish sentence."""
+        said = f"{self.read} leídos, {self.refused} siguen rechazados, {self.alerts} alertas."
+        if self.not_whole:
+            whole = "no se guardaron enteros: solo pueden volver de su origen."
+            said = f"{said} {self.not_whole} {whole}"
+        return f"Se detuvo antes del final: {said}" if self.is_stopped else said
 
 
-def replay_rejects(centre: Centre, source: str, *, reason: str = "") -> Replay:
+def replay_rejects(
+    centre: Centre,
+    source: str,
+    *,
+    definitions: Definitions | None = None,
+    reason: str = "",
+    progress: Callable[[int, str], bool] = lambda _percent, _text: False,
+) -> Replay:
     """Take every kept reject of a source the way of a new record; safe to stop and to repeat.
 
-    An event gets the identity and the moment of receipt that its record had, so nothing is stored
-    twice. Raises Unavailable when a store does not answer; what was read until then stays.
+    They are read by `definitions`, or by the centre's. `progress` is told a percentage and says
+    whether to stop. An event gets the identity and the moment of receipt that its record had, so
+    nothing is stored twice. Raises Unavailable when a store does not answer; what was read until
+    then stays.
     """
+    known = definitions or centre.definitions
     told = Replay()
-    last = ""
+    wanted = select(Reject).where(Reject.source == source)
+    if reason:
+        wanted = wanted.where(Reject.reason == reason)
+    last, done = "", 0
+    with centre.database.reading() as session:
+        total = session.scalars(wanted.with_only_columns(func.count())).one()
     while True:
-        query = select(Reject).where(Reject.source == source, Reject.id > last)
-        if reason:
-            query = query.where(Reject.reason == reason)
         with centre.database.reading() as session:
-            rows = list(session.scalars(query.order_by(Reject.id).limit(limits.REPLAY_BATCH)))
+            query = wanted.where(Reject.id > last).order_by(Reject.id)
+            rows = list(session.scalars(query.limit(limits.REPLAY_BATCH)))
             session.expunge_all()
         if not rows:
             return told
-        last = rows[-1].id
+        if progress(min(100 * done // max(total, 1), 99), f"{done} de {total} rechazos"):
+            told.is_stopped = True
+            return told
+        last, done = rows[-1].id, done + len(rows)
         whole = [row for row in rows if _is_whole(row)]
         told.not_whole += len(rows) - len(whole)
         whole.sort(key=_origin_of)
         for (stream, epoch, sensor, entity, received_at), group in groupby(whole, _origin_of):
             origin = Origin(source, stream, epoch, sensor or None, entity or None)
-            _read_again(centre, origin, list(group), received_at=received_at, told=told)
+            raws = [Raw(row.seq, row.sample.encode(), row.peer) for row in group]
+            read = normalize(origin, raws, known, received_at=received_at)
+            _keep(centre, origin, read, received_at=received_at, told=told)
 
 
 def _is_whole(row: Reject) -> bool:
@@ -73,11 +101,9 @@ def _origin_of(row: Reject) -> tuple[str, str, int, int, datetime]:
     return row.stream, row.epoch, row.sensor_id or 0, row.entity_id or 0, row.received_at
 
 
-def _read_again(
-    centre: Centre, origin: Origin, rows: Sequence[Reject], *, received_at: datetime, told: Replay
+def _keep(
+    centre: Centre, origin: Origin, read: Normalised, *, received_at: datetime, told: Replay
 ) -> None:
-    raws = [Raw(row.seq, row.sample.encode()) for row in rows]
-    read = normalize(origin, raws, centre.definitions, received_at=received_at)
     centre.events.write(read.events)
     commit = partial(_commit, centre, origin, read, received_at)
     count, alerts = committed(commit, "El centro está ocupado. Repita la orden.")

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -27,6 +27,7 @@ from cgii.model.people import ENTITY_ROLES, Draft, Role, User
 from cgii.model.plans import ControlStatement, Decision, Finding, FollowUp, Plan, Review, Submission
 from cgii.model.records import Document, Job, Message, SavedView, Sensor
 from cgii.model.runs import Run, Step
+from cgii.model.silence import QuietWindow, SourceSilence
 from cgii.model.table import Table
 from tests.make import NOW, make_entity, make_incident, make_user
 
@@ -273,6 +274,12 @@ def _add_machines(session: Session, world: World) -> None:
     reporter = world.users[Role.REPORTER]
     world.add(session, "sensor", Sensor(name=f"sensor-{mark}", entity_id=entity.id,
               token_hash=mark * 4, created_at=NOW))  # fmt: skip
+    key = f"sensor:{world.rows['sensor'].id}"
+    world.add(session, "silence", SourceSilence(sensor_key=key, source=f"fuente {mark}",
+              open_key=mark, state="stopped", since=NOW, usual_count=90, seen_count=0,
+              alert_id=mark, opened_at=NOW))  # fmt: skip
+    world.add(session, "quiet", QuietWindow(sensor_key=key, reason=f"INTERNO {mark}",
+              start_at=NOW, end_at=NOW + timedelta(days=30), created_at=NOW))  # fmt: skip
     group = world.add(
         session,
         "group",

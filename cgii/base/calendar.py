@@ -36,6 +36,10 @@ class WorkingCalendar:
             return False
         return day not in _holidays(self.department, day.year)
 
+    def is_holiday(self, day: date) -> bool:
+        """Whether a day that is worked in other weeks is not."""
+        return day.weekday() in self.weekdays and not self.works_on(day)
+
     def as_data(self) -> dict[str, Any]:
         """The calendar as JSON, to be frozen in a deadline."""
         return {

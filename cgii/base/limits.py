@@ -31,6 +31,8 @@ GUESS_BYTES = 128 * 1024  # how much of a file is looked at to recognise its for
 GUESS_JSON_BYTES = 16 * 1024 * 1024  # the same where the first record alone is longer
 EVTX_DAMAGED_RECORDS_MAX = 1_000  # a log with more is given up
 READ_CHUNK_BYTES = 256 * 1024
+HEADING_BYTES_MAX = 32 * 1024  # of the lines that explain others; each record carries them
+RECORD_LINES_MAX = 10_000  # of one record of several lines
 SCAN_WAITING_MATCHES = 50_000  # matches that `scan` sorts by time before correlations count them
 
 # --- listening ---------------------------------------------------------------------------------
@@ -40,6 +42,7 @@ LISTEN_RETRY_SECONDS = (1, 2, 4, 8, 15, 30)  # between tries while the centre is
 UDP_RECEIVE_BYTES = 4 * 1024 * 1024  # asked of the kernel: what it holds while we are busy
 FOLLOW_POLL_SECONDS = 0.5
 FOLLOW_HEAD_BYTES = 256  # by these a file is known again after a restart
+FOLLOW_IDLE_POLLS = 10  # without anything new, after which a record of several lines has ended
 FOLLOW_SIBLINGS_MAX = 200  # rotated neighbours looked at to find a file that was renamed
 INVITATION_HOURS = 24  # until a sensor's invitation ends
 SIGNATURE_AGE_SECONDS_MAX = 300  # of a signed request, either way: clocks differ
@@ -246,6 +249,17 @@ PERCENTILE_90_MIN = 10  # below this many cases a P90 is one case's story, so it
 SILENCE_HOURS = 24  # a source or sensor that says nothing for longer is listed as silent
 SILENCE_LOOKBACK_DAYS = 90  # a source unheard of for longer is gone, not silent
 BOARD_PANELS_MAX = 24
+
+# --- noticing that a source fell silent ---------------------------------------------------------
+SILENCE_WEEKS = 8  # of which the same hour says what is usual …
+SILENCE_WEEKS_MIN = 3  # … and below which nothing is usual yet
+SILENCE_SHARE = 0.1  # of what is usual; so little or less is silence
+SILENCE_EVENTS_MIN = 50  # usual records without which nobody is missed: chance does not do that
+SILENCE_LOOK_HOURS = 24  # whole hours looked back over to see so many
+SILENCE_LOOKS_MIN = 3  # looks in an hour, of six, without which the centre itself was away then
+SILENCE_FORGET_DAYS = 30  # then silence is what is usual there: more than half of the weeks
+QUIET_DAYS_MAX = 62  # of one quiet window; a source that is away for longer is revoked
+QUIET_WINDOWS_MAX = 1_000  # that are to come or last
 
 # --- responding --------------------------------------------------------------------------------
 SHORT_TEXT_CHARS_MAX = 400  # of a column for one line of text (model/table.py)

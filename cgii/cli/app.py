@@ -36,6 +36,7 @@ COMMANDS = {
     "user": "cgii.cli.people:users",
     "entity": "cgii.cli.people:entities",
     "sensor": "cgii.cli.sensors:sensors",
+    "quiet": "cgii.cli.quiet:quiets",
 }
 
 

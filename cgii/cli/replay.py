@@ -39,10 +39,6 @@ def replay(
         facts = {name: getattr(told, name) for name in told.__slots__}
         typer.echo(orjson.dumps({"source": source, **facts}).decode())
         return
-    typer.echo(
-        f"{source}: {told.read} leídos, {told.refused} siguen rechazados, {told.alerts} alertas."
-    )
+    typer.echo(f"{source}: {told.sentence()}")
     for why, count in sorted(told.reasons.items()):
         typer.echo(f"  {label('detection.reject_reasons', why)}: {count}")
-    if told.not_whole:
-        typer.echo(f"  {told.not_whole} no se guardaron enteros: solo pueden volver de su origen.")

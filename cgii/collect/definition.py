@@ -20,6 +20,7 @@ from cgii.collect.definition_parts import (
     TimeRule,
     any_of,
 )
+from cgii.collect.shapes import LINES, Shape
 
 GENERIC = "syslog"  # takes what no other source does
 # Parsers of what devices send by syslog; of plain lines in files nothing is expected there.
@@ -52,6 +53,7 @@ class Definition:
     composed: Mapping[str, Message]  # fields made of others
     fingerprint: Fingerprint
     programs: frozenset[str]  # whose syslog lines belong to this source
+    shape: Shape  # how the lines of its files make records
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class Definitions:
     by_program: Mapping[str, str] = field(default_factory=dict)  # syslog program → source
     told_by_line: tuple[Definition, ...] = ()  # whose syslog lines need not name a program
     may_be_told: Callable[[bytes], Any] = bool  # whether some of them may know the line
+
+    def shape_of(self, source: str) -> Shape:
+        """How the lines of a source's files make records."""
+        found = self.by_name.get(source)
+        return LINES if found is None else found.shape
 
 
 def load_definitions(site: Path | None = None) -> Definitions:

@@ -21,16 +21,17 @@ from cgii.collect.definition_parts import (
     compile_pattern,
     literal_prefix,
 )
+from cgii.collect.shapes import Shape, indented_lines_continue
 from cgii.collect.times import FORMATS
 
 PARSERS = (
     "json_lines", "syslog_lines", "patterns", "windows", "key_values", "columns", "cef", "leef",
-    "auditd",
+    "auditd", "headed",
 )  # fmt: skip
 REQUIRED = ("name", "title", "description", "parser", "time", "logsource")
 OPTIONAL = (
     "zone time_missing options ecs message patterns names numbers needs columns composed "
-    "fingerprint programs"
+    "fingerprint programs heading record"
 ).split()
 OPTIONS: dict[str, Any] = {
     "embedded": (True, False),  # the record may stand behind a syslog header
@@ -83,6 +84,7 @@ class DefinitionFile:
             "composed": self._composed(),
             "fingerprint": self._fingerprint(),
             "programs": frozenset(self._texts(("programs",))),
+            "shape": self._shape(),
         }
 
     def _wrong(self, place: Place, reason: str) -> None:
@@ -314,6 +316,27 @@ class DefinitionFile:
             listed = wanted if isinstance(wanted, list) else [wanted]
             when[at] = frozenset(map(str, listed))
         return Layout(tuple(one or "" for one in names), when)
+
+    def _shape(self) -> Shape:
+        heading, record = self._at(("heading",)), self._at(("record",))
+        if heading is None and record is None:
+            return Shape()
+        if heading is not None and record is not None:
+            self._wrong(("record",), "«record» y «heading» no van juntos")
+        key = "heading" if heading is not None else "record"
+        if key == "record" and self.data.get("parser") != "patterns":
+            self._wrong(("record",), "«record» es de definiciones con el analizador «patterns»")
+        self._known_keys((key,), ("lines",) if key == "heading" else ("begins", "continues"))
+        if self._one_of(("record", "continues"), ("indented",)):
+            return Shape(begins=indented_lines_continue)
+        regexes = self._texts((key, "lines" if key == "heading" else "begins"))
+        if not regexes:
+            self._wrong((key,), f"«{key}» necesita un patrón")
+            return Shape()
+        found = self._compiled((key,), "|".join(f"(?:{one})" for one in regexes))
+        if found is None:
+            return Shape()
+        return Shape(heads=found.match) if key == "heading" else Shape(begins=found.match)
 
     def _fingerprint(self) -> Fingerprint:
         place: Place = ("fingerprint",)

@@ -19,9 +19,9 @@ from cgii.base.errors import Invalid
 from cgii.collect import documents
 from cgii.collect.definition import Definitions
 from cgii.collect.event_logs import MAGIC, DamagedLog, read_event_log
-from cgii.collect.lines import LineCutter
 from cgii.collect.parsers.record import BOM
 from cgii.collect.rejects import Damage
+from cgii.collect.shapes import RecordCutter, Shape
 from cgii.model.event import Raw
 
 GZIP = b"\x1f\x8b"
@@ -79,7 +79,7 @@ def read_records(path: Path, source: str, definitions: Definitions) -> Iterator[
     elif parser in JSON_PARSERS and (shape := _document(path)) is not None:
         yield from shape
     else:
-        yield from _read_lines(path)
+        yield from _read_lines(path, definitions.shape_of(source))
 
 
 def _open(path: Path) -> BinaryIO:
@@ -149,8 +149,8 @@ def _first_objects(text: str) -> list[dict[str, Any]]:
     return [found.value] if found is not None and isinstance(found.value, dict) else []
 
 
-def _read_lines(path: Path) -> Iterator[Raw]:
-    cutter = LineCutter()
+def _read_lines(path: Path, shape: Shape) -> Iterator[Raw]:
+    cutter = shape.cutter()
     counter = itertools.count()
     with _open(path) as file:
         damage = ""
@@ -175,7 +175,7 @@ def _read_lines(path: Path) -> Iterator[Raw]:
 
 
 def _rest_of_damaged(
-    path: Path, unpacked: int, cutter: LineCutter, counter: Iterator[int]
+    path: Path, unpacked: int, cutter: RecordCutter, counter: Iterator[int]
 ) -> Iterator[Raw]:
     """What the unpacker had before it met the damage: at most one piece, read again alone."""
     with _open(path) as again:

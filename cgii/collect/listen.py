@@ -66,6 +66,7 @@ class Listener:
             epoch=f"{clock.now():%Y%m%dT%H%M%S}-{token()[:8]}",
             owner=(sensor_id, entity_id),
             positions=positions,
+            shape_of=definitions.shape_of,
         )
         self._full = gaps.Gap("syslog_udp", gaps.FULL)
         self._dropped = gaps.Gap("syslog_udp", gaps.KERNEL)

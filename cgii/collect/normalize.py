@@ -16,6 +16,7 @@ from cgii.collect.parsers import (
     auditd,
     columns,
     common_event,
+    headed,
     json_lines,
     key_values,
     patterns,
@@ -37,6 +38,7 @@ PARSERS: dict[str, Parser] = {
     "key_values": key_values.read,
     "columns": columns.read,
     "auditd": auditd.read,
+    "headed": headed.read,
     "cef": common_event.read_cef,
     "leef": common_event.read_leef,
 }
@@ -149,6 +151,7 @@ def _reject(origin: Origin, raw: Raw, problem: Unreadable) -> Rejected:
         reason=problem.reason,
         detail=problem.detail,
         sample=_sample(raw.data),
+        peer=raw.peer,
     )
 
 

@@ -9,6 +9,7 @@ TOO_DEEP = "JSON too deep"
 TOO_MANY_FIELDS = "too many fields"
 NO_TIME = "no time found"
 HEADING = "heading"
+NO_HEADING = "no heading"
 NO_PATTERN = "no pattern fits"
 NOT_UNDERSTOOD = "not understood"
 UNKNOWN_SOURCE = "unknown source"
@@ -16,7 +17,7 @@ FILE_DAMAGED = "file damaged"
 
 REASONS = frozenset(
     {TOO_LONG, EMPTY, NOT_JSON, NOT_A_LINE, TOO_DEEP, TOO_MANY_FIELDS, NO_TIME, NO_PATTERN}
-    | {NOT_UNDERSTOOD, UNKNOWN_SOURCE, FILE_DAMAGED, NOT_XML, HEADING}
+    | {NOT_UNDERSTOOD, UNKNOWN_SOURCE, FILE_DAMAGED, NOT_XML, HEADING, NO_HEADING}
 )
 
 

@@ -47,6 +47,19 @@ def iso_utc(value: Any, zone: tzinfo, received_at: datetime) -> Found:
     return iso(value, UTC, received_at)[0], ()
 
 
+def iso_apart(value: Any, zone: tzinfo, received_at: datetime) -> Found:
+    """`2026-10-09 13:55:36.123 -04`: its offset, or the name of UTC, stands apart.
+
+    Of any other zone's name only its people know the offset: it is taken for `zone`.
+    """
+    if type(value) is not str:
+        raise ValueError("not an ISO time")
+    moment, _, offset = value.rpartition(" ")
+    if offset in ("UTC", "GMT"):
+        return iso_utc(moment, zone, received_at)
+    return iso(moment if offset.isalpha() else moment + offset, zone, received_at)
+
+
 def iso_offset(value: Any, zone: tzinfo, received_at: datetime) -> Found:
     """ISO 8601 that says its offset; one without is refused, another field may know better."""
     found = iso(value, zone, received_at)
@@ -138,6 +151,7 @@ FORMATS: dict[str, TimeFormat] = {
     "iso": iso,
     "iso_utc": iso_utc,
     "iso_offset": iso_offset,
+    "iso_apart": iso_apart,
     "epoch": epoch,
     "apache": apache,
     "syslog": syslog,

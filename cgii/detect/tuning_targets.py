@@ -1,4 +1,4 @@
-"""What can be tuned: a rule in force, or a list of indicators, whose alerts carry a rule id too."""
+"""What can be tuned: a rule in force, a list of indicators, silence: what gives alerts."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from cgii.detect.indicators import LIST_RULES, rule_id_of, rule_title_of
 from cgii.detect.rules import CorrelationRule, SingleRule
 from cgii.detect.ruleset import RuleSet
+from cgii.detect.silence import LEVEL, RULE_ID, RULE_TITLE
 from cgii.model.indicators import IndicatorList
 
 
@@ -23,10 +24,12 @@ class Target:
 
 
 def target_of(session: Session, rules: RuleSet, wanted: str) -> Target | None:
-    """The rule with this id or name, else the list of indicators with this id of a rule."""
+    """The rule with this id or name, else silence or the list of indicators."""
     rule = next((one for one in rules.all if wanted in (one.id, one.name)), None)
     if rule is not None:
         return target_of_rule(rule)
+    if wanted == RULE_ID:
+        return Target(RULE_ID, RULE_TITLE, LEVEL, ("sensor", "source"), is_single=False)
     if not wanted.startswith(LIST_RULES):
         return None
     query = select(IndicatorList).where(IndicatorList.name == wanted.removeprefix(LIST_RULES))
@@ -50,4 +53,4 @@ def titles_of(session: Session, rules: RuleSet) -> dict[str, str]:
     """The titles of all that can be tuned, by id."""
     lists = session.execute(select(IndicatorList.name, IndicatorList.title))
     of_lists = {rule_id_of(name): rule_title_of(title) for name, title in lists}
-    return {rule.id: rule.title for rule in rules.all} | of_lists
+    return {rule.id: rule.title for rule in rules.all} | of_lists | {RULE_ID: RULE_TITLE}

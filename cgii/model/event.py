@@ -71,6 +71,7 @@ class Rejected:
     reason: str  # a short stable English phrase, such as "not JSON"
     detail: str
     sample: str  # its beginning, limits.REJECT_SAMPLE_CHARS_MAX at most
+    peer: str = ""  # as its Raw had it
 
 
 @dataclass(frozen=True, slots=True)

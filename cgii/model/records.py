@@ -85,6 +85,7 @@ class Reject(Table):
     reason: Mapped[Code]
     detail: Mapped[LongText]
     sample: Mapped[LongText]
+    peer: Mapped[str] = mapped_column(Text, default="", server_default="")  # as its Raw had it
     received_at: Mapped[datetime] = mapped_column(index=True)
 
 

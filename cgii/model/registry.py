@@ -13,6 +13,7 @@ from cgii.model import (
     records,
     runs,
     sensors,
+    silence,
 )
 from cgii.model.table import Table
 
@@ -30,4 +31,5 @@ __all__ = [
     "records",
     "runs",
     "sensors",
+    "silence",
 ]

@@ -188,9 +188,11 @@ def _prepared(model: type[Any], typed: Typed) -> dict[str, Any]:
 def _moment(text: str) -> datetime | str:
     try:
         moment = datetime.fromisoformat(text)
+        return (moment.replace(tzinfo=LA_PAZ) if moment.tzinfo is None else moment).astimezone(UTC)
     except ValueError:
         return text  # pydantic says what is wrong with it
-    return (moment.replace(tzinfo=LA_PAZ) if moment.tzinfo is None else moment).astimezone(UTC)
+    except OverflowError:
+        return ""  # the last evening of the year 9999 is no longer in it in UTC
 
 
 _adapters: dict[Any, TypeAdapter[Any]] = {}  # by model: building one takes milliseconds

@@ -63,6 +63,7 @@ from cgii.model.records import (
 )
 from cgii.model.runs import Run, Step
 from cgii.model.sensors import SensorKey, SensorReport, SensorSettings
+from cgii.model.silence import QuietWindow, SourceSilence
 from cgii.model.table import Table
 
 Row = TypeVar("Row", bound=Table)
@@ -79,6 +80,7 @@ FOR_CENTRE: frozenset[type[Table]] = frozenset(
         *(EvidenceMatch, EvidenceScan),
         *(Batch, Document, Message, Position, Reject, Schedule, Sensor, SourceVolume),
         *(SensorKey, SensorReport, SensorSettings),
+        *(QuietWindow, SourceSilence),
     }
 )
 
@@ -193,6 +195,7 @@ FOR_ENTITY: dict[type[Table], Rule] = {
         select(Sensor.id).where(Sensor.entity_id == user.entity_id)
     ),
     SourceVolume: lambda user: SourceVolume.sensor_key.in_(_sensor_keys(user)),
+    SourceSilence: lambda user: SourceSilence.sensor_key.in_(_sensor_keys(user)),
     Notice: lambda user: Notice.entity_id == user.entity_id,
     Incident: _shared_incident,
     Entry: lambda user: and_(Entry.is_shared, Entry.incident_id.in_(_incident_ids(user))),

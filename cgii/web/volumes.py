@@ -13,6 +13,7 @@ from cgii.base import limits
 from cgii.base.clock import MONTHS, local
 from cgii.model.people import User
 from cgii.model.records import Reject, Sensor, SourceVolume
+from cgii.model.silence import SourceSilence
 from cgii.store.event_shapes import EventQuery
 from cgii.store.events import EventStore
 from cgii.web.language import gettext
@@ -143,6 +144,13 @@ def refusals_of(session: Session, user: User, source: str) -> list[Refusals]:
         samples = tuple(session.scalars(newest.limit(SAMPLES_SHOWN)))
         found.append(Refusals(reason, count, last_at, samples))
     return sorted(found, key=lambda one: (-one.count, one.reason))
+
+
+def silences_of(session: Session, user: User, condition: Any) -> list[SourceSilence]:
+    """The silences that last, narrowed by a condition on them; the longest first."""
+    lasting = visible(user, SourceSilence).where(SourceSilence.ended_at.is_(None), condition)
+    query = lasting.order_by(SourceSilence.since, SourceSilence.id)
+    return list(session.scalars(query.limit(limits.PAGE_ROWS)))
 
 
 def lag_of(events: EventStore, sensor: Sensor) -> timedelta | None:

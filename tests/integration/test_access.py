@@ -34,6 +34,7 @@ BROWSERS: dict[int, TestClient] = {}
 PARAMETERS: dict[str, Callable[[World], object]] = {
     "/administracion/personas/{user_id}": lambda world: world.users[Role.MAE].id,
     "/administracion/sensores/{sensor_id}": lambda world: world.rows["sensor"].id,
+    "/administracion/silencios/{window_id}": lambda world: world.rows["quiet"].id,
     "/administracion/trabajos/{job_id}": lambda world: world.rows["job"].id,
     "/alertas/{group_id}": lambda world: world.rows["group"].id,
     "/alertas/{group_id}/registros/{alert_id}": lambda world: world.rows["alert"].id,
@@ -319,7 +320,7 @@ def test_no_row_of_another_entity_is_visible(
 @pytest.mark.parametrize(
     "name",
     ["entry", "request", "evidence", "scan", "scan_match", "plan", "sensor", "incident", "notice",
-     "finding"],
+     "finding", "silence"],
 )  # fmt: skip
 def test_an_entity_sees_its_own(name: str, pages: Pages, theirs: World) -> None:
     row = theirs.rows[name]

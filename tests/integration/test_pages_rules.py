@@ -45,7 +45,7 @@ def enter(pages: Pages, role: Role = Role.ANALYST) -> TestClient:
 
 def text_of(html: str) -> str:
     """What a reader sees, without the tags."""
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html.replace("<wbr>", ""))).split())
 
 
 def test_every_rule_in_force_is_listed_and_every_refused_file_with_its_line(pages: Pages) -> None:
@@ -316,3 +316,9 @@ def test_a_sensors_page_and_drawer_tell_its_delay(pages: Pages) -> None:
 
     for address in ("/sensores/1", "/sensores/1/panel"):
         assert "10 min demora habitual" in text_of(browser.get(address).text)
+
+
+def test_a_long_field_name_breaks_after_its_dots_only(pages: Pages) -> None:
+    html = enter(pages).post("/fuentes/web_access/probar", data={"record": ACCESS}).text
+
+    assert '<th scope="row">http.<wbr>response.<wbr>status_<wbr>code</th>' in html

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from cgii.base import limits
@@ -14,10 +15,14 @@ from cgii.centre import Centre
 from cgii.centre import build as build_centre
 from cgii.cli.app import build
 from cgii.model.event import Origin, Raw
+from cgii.model.people import Role
 from cgii.model.records import AuditEntry, Reject, Sensor, SourceVolume
 from cgii.pipeline import take
 from cgii.replay import Replay, replay_rejects
-from tests.make import NOW
+from cgii.store.event_shapes import EventQuery
+from cgii.worker import run_one
+from tests.make import NOW, make_user
+from tests.make_web import make_pages
 
 HEAD = """\
 name: tramites
@@ -177,3 +182,89 @@ def test_the_command_says_what_it_did_and_leaves_a_trace(
         assert "rejects.replayed" in session.scalars(select(AuditEntry.action)).all()
     assert "No existe la fuente nada" in str(run("nada")[2])
     assert "No existe el motivo x" in str(run("tramites", "--reason", "x")[2])
+
+
+def test_a_replayed_line_has_the_address_of_its_sender(tmp_path: Path, site: Path) -> None:
+    write(site, OLD)
+    before = begin(tmp_path, site)
+    line = f"{TIME} SALIDA x".encode()
+    peers = ("198.51.100.7", "/var/log/tr\udce1mites\0.log:12", "")
+    take(before, ORIGIN, [Raw(number, line, peer) for number, peer in enumerate(peers)])
+    before.close()
+    write(site, NEW)
+    centre = begin(tmp_path, site)
+
+    assert replay_rejects(centre, "tramites").read == 3
+    found = centre.events.search(EventQuery(text="source:tramites")).events
+    seen = {event.ecs.get("log.source.address") for event in found}
+    assert seen == {"198.51.100.7", None}
+    assert {event.ecs.get("log.file.line") for event in found} == {12, None}
+    centre.close()
+
+
+def test_a_replay_says_how_far_it_is_and_stops_when_asked(
+    mended: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "REPLAY_BATCH", 2)
+    said: list[tuple[int, str]] = []
+
+    def stop_at_the_second(percent: int, text: str) -> bool:
+        said.append((percent, text))
+        return len(said) == 2
+
+    told = replay_rejects(mended, "tramites", progress=stop_at_the_second)
+    assert said == [(0, "0 de 5 rechazos"), (40, "2 de 5 rechazos")]
+    assert told.is_stopped
+    assert told.sentence().startswith("Se detuvo antes del final: ")
+
+    replay_rejects(mended, "tramites")
+    assert mended.events.stats().events == 3
+
+
+# --- the button ---------------------------------------------------------------------------------
+def enter(centre: Centre, role: Role) -> TestClient:
+    with centre.database.transaction() as session:
+        user = make_user(session, role)
+    return make_pages(centre).visit(user)
+
+
+def test_the_button_reads_them_again_by_the_definition_of_now(tmp_path: Path, site: Path) -> None:
+    write(site, OLD)
+    centre = begin(tmp_path, site)
+    take(centre, ORIGIN, [Raw(number, line.encode()) for number, line in enumerate(LINES)])
+    write(site, NEW)  # mended while the centre goes on
+    coordinator = enter(centre, Role.COORDINATOR)
+    assert "/fuentes/tramites/releer" in coordinator.get("/fuentes/tramites").text
+
+    place = coordinator.post("/fuentes/tramites/releer").headers["location"]
+    assert "En espera de turno" in coordinator.get(place).text
+    assert run_one(centre, "test")
+    text = coordinator.get(place).text
+    assert "2 leídos, 1 siguen rechazados, 1 alertas. 2 no se guardaron enteros" in text
+    assert 'href="/fuentes/tramites"' in text
+    with centre.database.reading() as session:
+        entries = session.execute(select(AuditEntry.action, AuditEntry.actor))
+        trail = [tuple(row) for row in entries if row.action.startswith("rejects")]
+    assert [action for action, _ in trail] == ["rejects.replay_asked", "rejects.replayed"]
+    assert len({actor for _, actor in trail}) == 1, "the one who asked did it"
+    centre.close()
+
+
+def test_the_button_is_pressed_twice_and_works_once(mended: Centre) -> None:
+    coordinator = enter(mended, Role.COORDINATOR)
+    first = coordinator.post("/fuentes/tramites/releer").headers["location"]
+    assert coordinator.post("/fuentes/tramites/releer").headers["location"] == first
+
+    other = enter(mended, Role.ADMINISTRATOR).post("/fuentes/tramites/releer")
+    assert other.headers["location"] == "/fuentes/tramites"
+
+
+def test_a_button_for_nothing_is_refused(mended: Centre) -> None:
+    coordinator = enter(mended, Role.COORDINATOR)
+    asked = {"/fuentes/tramites/releer": {"reason": "x"}, "/fuentes/ninguna/releer": {}}
+
+    answers = [coordinator.post(path, data=data).status_code for path, data in asked.items()]
+    assert answers == [422, 404]
+    analyst = enter(mended, Role.ANALYST)
+    assert analyst.post("/fuentes/tramites/releer").status_code == 403
+    assert "releer" not in analyst.get("/fuentes/tramites").text

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cgii.base import limits
 from cgii.base.ids import digest
-from cgii.collect.lines import LineCutter
+from cgii.collect.shapes import LINES, Shape
 
 CHUNKS_MAX = 64  # read in one poll while no line ends
 
@@ -31,7 +31,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line and the position after it."""
+    """One record and the position after it."""
 
     data: bytes
     seq: int
@@ -46,7 +46,7 @@ class FollowedFile:
     neighbour with the same inode is finished first.
     """
 
-    def __init__(self, path: Path, position: Position | None = None) -> None:
+    def __init__(self, path: Path, position: Position | None = None, shape: Shape = LINES) -> None:
         self.path = path
         self.stream = f"file:{path}"
         self._at = position
@@ -54,7 +54,9 @@ class FollowedFile:
         self._offset = self._seq = 0
         self._file: int | None = None
         self._head = b""
-        self._cutter = LineCutter()
+        self._shape = shape
+        self._cutter = shape.cutter()
+        self._idle_polls = 0
 
     def close(self) -> None:
         """Let go of the file; `poll` would open it again at the last line."""
@@ -79,13 +81,16 @@ class FollowedFile:
             piece = os.pread(self._file, limits.READ_CHUNK_BYTES, where)
             if not piece:
                 return self._at_end(self._file)
+            self._idle_polls = 0
             if lines := list(self._lines(self._cutter.feed(piece))):
                 return lines
         return []
 
     def _at_end(self, file: int) -> list[Line]:
         if not self._was_renamed(file):
-            return []
+            self._idle_polls += 1
+            is_over = self._idle_polls == limits.FOLLOW_IDLE_POLLS
+            return list(self._lines(self._cutter.rest())) if is_over else []
         rest = list(self._lines(self._cutter.end()))
         self._leave()
         return rest
@@ -142,7 +147,9 @@ class FollowedFile:
             self._epoch = f"{inode}.{len(head)}.{beginning}.{before}"
             self._offset = self._seq = 0
             self._head = head
-        self._cutter = LineCutter()
+        self._cutter = self._shape.cutter()
+        self._cutter.resume(self._offset, lambda size, place: os.pread(file, size, place))
+        self._idle_polls = 0
         self._file = file
         return True
 

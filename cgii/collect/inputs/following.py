@@ -21,7 +21,8 @@ class Follow:
 
     async def run(self, outlet: Outlet, stop: asyncio.Event) -> None:
         """Put each new line, from the place that was delivered last, until `stop`."""
-        file = FollowedFile(self.path, outlet.known(f"file:{self.path}"))
+        known = outlet.known(f"file:{self.path}")
+        file = FollowedFile(self.path, known, outlet.shape_of(self.source))
         told = ""
         try:
             while not stop.is_set():

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from cgii.collect.buffer import Batch, Buffer, Item
 from cgii.collect.inputs.follow import Position
+from cgii.collect.shapes import LINES, Shape
 from cgii.model.event import Origin, Raw
 
 HandOver = Callable[[Batch, asyncio.Event], Awaitable[None]]
@@ -33,7 +34,9 @@ class Outlet:
         epoch: str,
         owner: tuple[int | None, int | None] = (None, None),
         positions: Mapping[str, Position] | None = None,
+        shape_of: Callable[[str], Shape] = lambda source: LINES,
     ) -> None:
+        self.shape_of = shape_of  # source → how the lines of its files make records
         self._buffer = buffer
         self._hand_over = hand_over
         self._epoch = epoch

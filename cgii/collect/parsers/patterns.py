@@ -1,4 +1,4 @@
-"""Reads a line with the definition's patterns; the first that fits wins."""
+"""Reads a line, or the first of a record of several, with a definition's patterns."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +10,18 @@ from cgii.collect.rejects import Unreadable
 
 
 def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
-    """The groups of the first pattern that fits. Raises Unreadable when none does."""
+    """The groups of the first pattern that fits. Raises Unreadable when none does.
+
+    Where a definition says how a record begins, its other lines are the field `continued`.
+    """
     line, text, notes = decode(as_line(data))
+    more = b""
+    if definition.shape.begins is not None:
+        line, _, more = line.partition(b"\n")
     fields: dict[str, Any] = {}
     for pattern in definition.patterns:
         if pattern.apply(line, fields):
+            if more:
+                fields["continued"] = more.decode()
             return Record(fields, text, pattern.ecs, notes)
     raise Unreadable(rejects.NO_PATTERN)

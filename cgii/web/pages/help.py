@@ -49,7 +49,7 @@ def show_parts(request: Request, centre: TheCentre) -> Response:
     }
     job = SimpleNamespace(
         id=0, name="Informe mensual", state="done", progress_percent=100, progress_text="",
-        last_error="", stop_asked_at=None,
+        result={}, last_error="", stop_asked_at=None,
     )  # fmt: skip
     evidence = SimpleNamespace(
         file_name="captura-proxy-2026-11-21.pcap", size_bytes=18_234_112, tlp="AMBER",

@@ -1,5 +1,7 @@
 """How far a job is, and the button that stops it."""
 
+from urllib.parse import quote
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -24,6 +26,8 @@ def show_job(request: Request, session: CurrentSession, user: CurrentUser, job_i
 def _title(job: Job) -> str:
     if job.name == "backtest":
         return gettext("Probar en registros guardados")
+    if job.name == "replay_rejects":
+        return gettext("Leer de nuevo los rechazos")
     return gettext("Producir el informe") if job.name == "make_report" else ""
 
 
@@ -31,6 +35,8 @@ def _done_url(job: Job) -> str:
     """Where the job's result is, if it made one."""
     if job.state == "done" and job.name == "backtest":
         return f"/reglas/historico/{job.id}" if "backtest" in job.result else ""
+    if job.state == "done" and "source" in job.result:
+        return f"/fuentes/{quote(job.result['source'])}"
     document = job.result.get("document_id") if job.state == "done" else None
     return f"/informes/documentos/{document}" if document else ""
 

@@ -17,6 +17,7 @@ from cgii.model.incidents import EntityRequest, Entry, Evidence, Incident, Notic
 from cgii.model.people import User
 from cgii.model.plans import Plan
 from cgii.model.records import Sensor, SourceVolume
+from cgii.model.silence import SourceSilence
 from cgii.report.produce import produce
 from cgii.respond.evidence import attach
 from cgii.respond.lifecycle import status, status_label
@@ -37,6 +38,7 @@ from cgii.web.plan_steps import missing_of, next_step
 from cgii.web.sensor_health import health_by_sensor
 from cgii.web.tables import Column, Filter, Listing, Span, flag, show
 from cgii.web.visible import find, visible
+from cgii.web.volumes import silences_of
 
 router = APIRouter(prefix="/portal", include_in_schema=False)
 HOME_ROWS = 6  # cases on the first screen
@@ -251,6 +253,7 @@ class SensorLine:
     events: int
     rejects: int
     is_silent: bool
+    silences: tuple[SourceSilence, ...]
 
 
 @router.get("/sensores", dependencies=[require("portal.see")])
@@ -279,11 +282,13 @@ def _lines(
     for row in rows:
         events, rejects = counts.get(row.sensor_key, (0, 0))
         counts[row.sensor_key] = events + row.event_count, rejects + row.reject_count
+    silences = silences_of(session, user, SourceSilence.sensor_key.in_(keys))
     return [
         SensorLine(
             sensor,
             *counts.get(key, (0, 0)),
             is_silent=sensor.heard_at is None or sensor.heard_at < since,
+            silences=tuple(one for one in silences if one.sensor_key == key),
         )
         for key, sensor in keys.items()
     ]

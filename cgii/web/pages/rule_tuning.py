@@ -20,6 +20,7 @@ from cgii.centre import Centre
 from cgii.detect import tuning
 from cgii.detect.indicators import LIST_RULES
 from cgii.detect.ruleset import read_placeholders
+from cgii.detect.silence import RULE_ID
 from cgii.detect.tuning_preview import DAYS, Proposal, would_have_hidden
 from cgii.detect.tuning_targets import target_of, target_of_rule, titles_of
 from cgii.model.alerts import AlertGroup, AlertRow
@@ -318,7 +319,7 @@ def _around(
 ) -> dict[str, Any]:  # what the templates name
     if kind not in KINDS:
         raise NotFound("No existe ese ajuste.")
-    if rule_id.startswith(LIST_RULES):
+    if rule_id.startswith(LIST_RULES) or rule_id == RULE_ID:
         rule = target_of(session, centre.content.rules, rule_id)
     else:
         rule = target_of_rule(rule_of(session, centre, rule_id))

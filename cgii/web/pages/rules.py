@@ -15,6 +15,7 @@ from cgii.centre import Centre
 from cgii.detect.explain import Explanation, explain
 from cgii.detect.indicators import LIST_RULES
 from cgii.detect.rules import SingleRule
+from cgii.detect.silence import RULE_ID
 from cgii.model.detection import RuleTuning
 from cgii.model.people import User
 from cgii.web.access import require
@@ -151,7 +152,9 @@ def _refusal(error: ContentError, centre: Centre) -> Refusal:
 def show_rule(
     request: Request, session: CurrentSession, user: CurrentUser, centre: TheCentre, rule_id: str
 ) -> Response:
-    """One rule, whole. A list of indicators is no rule, but what tells of rules leads here."""
+    """One rule, whole. What is none but has alerts (indicators, silence) leads on from here."""
+    if rule_id == RULE_ID:
+        return redirect(request, "/fuentes")
     if rule_id.startswith(LIST_RULES):
         return redirect(request, f"/indicadores/{quote(rule_id.removeprefix(LIST_RULES))}")
     around = around_rule(session, user, centre, rule_of(session, centre, rule_id))

@@ -3,24 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request
+from pydantic import Field
 from sqlalchemy import or_
 from sqlalchemy.orm import Session, joinedload
 from starlette.responses import Response
 
 from cgii.base import limits
-from cgii.base.errors import NotFound, Unavailable
+from cgii.base.errors import Invalid, NotFound, Unavailable
 from cgii.centre import Centre
 from cgii.collect.definition import Definition
+from cgii.collect.rejects import REASONS
 from cgii.collect.trial import examples_path
 from cgii.model.entities import Entity
 from cgii.model.people import User
 from cgii.model.records import Sensor, SourceVolume
+from cgii.model.silence import SourceSilence
+from cgii.store.queue import enqueue
+from cgii.store.quiet import LOCAL
 from cgii.web.access import require
-from cgii.web.answers import redo, render
-from cgii.web.deps import CurrentSession, CurrentUser, SentForm, TheCentre
+from cgii.web.answers import Toast, redirect, redo, render
+from cgii.web.deps import CurrentAct, CurrentSession, CurrentUser, SentForm, TheCentre
 from cgii.web.exports import export
 from cgii.web.forms import blank, read
 from cgii.web.hunting import Hunt, facts_of
@@ -33,6 +39,7 @@ from cgii.web.volumes import (
     Volume,
     lag_of,
     refusals_of,
+    silences_of,
     volume_spec,
     volumes_by_sensor,
     volumes_by_source,
@@ -114,6 +121,38 @@ def try_source(
     )
 
 
+@dataclass(frozen=True)
+class ReplayForm:
+    """Which of a source's rejects are read again; without a reason all of them."""
+
+    reason: Annotated[str, Field(max_length=80)] = ""
+
+
+@router.post("/fuentes/{name}/releer", dependencies=[require("rules.edit")])
+def replay(
+    request: Request, act: CurrentAct, user: CurrentUser, centre: TheCentre, sent: SentForm,
+    name: str,
+) -> Response:  # fmt: skip
+    """Have its rejects read again in the background, by its definition as it is now."""
+    around = _around(act.session, user, centre, name)
+    form = read(sent, ReplayForm)
+    with redo(request, "sources/source.html", form=form, outcome=None, **around):
+        reason = form.data().reason
+        if reason and reason not in REASONS:
+            raise Invalid("Los registros no se rechazan por ese motivo.")
+    # One at a time of each source: a second one would find the same rows, and wait for the first.
+    job = enqueue(
+        act.session, "replay_rejects", now=act.now, unique_key=f"replay_rejects:{name}",
+        created_by_id=act.user_id, source=name, reason=reason,
+    )  # fmt: skip
+    act.session.flush()  # the answer names it by its id
+    if job.created_by_id != act.user_id:
+        toast = Toast(gettext("Otra persona ya los está leyendo de nuevo."))
+        return redirect(request, f"/fuentes/{quote(name)}", toast=toast)
+    act.record("rejects.replay_asked", f"source:{name}", reason=reason, job=job.id)
+    return redirect(request, f"/trabajos/{job.id}")
+
+
 def _around(session: Session, user: User, centre: Centre, name: str) -> dict[str, Any]:
     now = centre.clock()
     volumes = volumes_by_source(session, user, now=now)
@@ -125,9 +164,16 @@ def _around(session: Session, user: User, centre: Centre, name: str) -> dict[str
         "line": _source_line(name, definition, volumes.get(name, Volume()), now),
         "spec": volume_spec(session, user, SourceVolume.source == name, now=now),
         "refusals": refusals,
+        "silences": silences_of(session, user, SourceSilence.source == name),
+        "sensor_names": _sensor_names(session, user),
         "text": definition.path.read_text(encoding="utf-8") if definition else "",
         "examples": _example_count(definition),
     }
+
+
+def _sensor_names(session: Session, user: User) -> dict[str, str]:
+    names = {f"sensor:{row.id}": row.name for row in session.scalars(visible(user, Sensor))}
+    return names | {LOCAL: gettext("El propio centro")}
 
 
 def _example_count(definition: Definition | None) -> int:
@@ -241,6 +287,7 @@ def _around_sensor(session: Session, user: User, centre: Centre, sensor_id: int)
         "state": _state(sensor, now),
         "health": health_by_sensor(session, user, [sensor], now=now).get(sensor.id),
         "lag": _lag(centre, sensor),
+        "silences": silences_of(session, user, SourceSilence.sensor_key == key),
         "sources": session.scalars(names).all(),
     }
 

@@ -7,6 +7,10 @@ import pytest
 from cgii.base import limits
 from cgii.collect.definition import load_definitions, read_definition
 from cgii.collect.definition_parts import any_of, compile_pattern, literal_prefix
+from cgii.collect.files import read_records
+from cgii.collect.normalize import normalize
+from cgii.model.event import Origin
+from tests.make import NOW
 
 GOOD = """\
 name: demo_app
@@ -148,3 +152,37 @@ def test_many_patterns_are_tried_at_once_unless_they_are_too_many() -> None:
         True, True, False, True, False,
     ]  # fmt: skip
     assert any_of(["a" * limits.REGEX_CHARS_MAX, "b"])(b"anything")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("record: {begins: '('}", "RE2 no acepta el patrón"),
+        ("record: {}", "«record» necesita un patrón"),
+        ("record: {begins: '^x', continues: never}", "«never» no existe"),
+        ("heading: {lines: []}", "«heading» necesita un patrón"),
+        ("heading: {lines: ['^#'], more: 1}", "clave desconocida «more»"),
+        ("record: [x]", "se esperaban claves y valores"),
+        ("record: {begins: '^x'}\nheading: {lines: '^#'}", "no van juntos"),
+    ],
+)
+def test_how_lines_make_records_is_checked(tmp_path: Path, text: str, reason: str) -> None:
+    assert reason in " ".join(said for _, said in problems(tmp_path, GOOD + text + "\n"))
+
+
+def test_records_of_several_lines_are_for_patterns_only(tmp_path: Path) -> None:
+    text = GOOD.replace("parser: patterns", "parser: syslog_lines") + "record: {begins: '^x'}\n"
+
+    assert "«patterns»" in problems(tmp_path, text)[0][1]
+
+
+def test_a_record_of_several_lines_is_read_from_a_file(tmp_path: Path) -> None:
+    found = load_definitions(site(tmp_path, GOOD + "record: {continues: indented}\n"))
+    path = tmp_path / "demo.log"
+    path.write_text("2026-11-20T10:00:00Z ana\n  at x\n  at y\n\n2026-11-20T10:00:01Z luis\n")
+    raws = list(read_records(path, "demo_app", found))
+    read = normalize(Origin("demo_app", "s", "1"), raws, found, received_at=NOW)
+
+    assert [event.fields.get("continued") for event in read.events] == ["  at x\n  at y", None]
+    assert [event.ecs["log.file.line"] for event in read.events] == [1, 5]
+    assert read.events[0].original.count("\n") == 2

@@ -1,0 +1,155 @@
+"""Makes records of a file's lines: those that a heading explains, and those of several lines.
+
+Each line gives one result, in order: a record with the bytes it takes in the file, or nothing and
+its bytes, where it is part of another one or only explains others. So whoever counts results
+counts lines, and numbers records the same however often and in whatever pieces a file is read.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cgii.base import limits
+from cgii.base.counters import EVENTS_DROPPED
+from cgii.collect.lines import LineCutter
+from cgii.collect.parsers.record import BOM
+
+Matcher = Callable[[bytes], Any]  # of a line: None is no
+Cut = list[tuple[bytes, int]]
+NOTHING = b""
+MORE = "…".encode()  # ends a record whose other lines were too many
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How lines make records: which explain those after them, which begin one. None: each does."""
+
+    heads: Matcher | None = None
+    begins: Matcher | None = None
+
+    def cutter(self) -> "RecordCutter":
+        """A cutter at the beginning of a file."""
+        return RecordCutter(self)
+
+
+LINES = Shape()
+
+
+def indented_lines_continue(line: bytes) -> bytes | None:
+    """Begins a record: a line that is not indented."""
+    return None if line[:1] in (b" ", b"\t") else line
+
+
+class RecordCutter:
+    """Feed it pieces of a file, get its records. A record with a heading carries it above itself.
+
+    So each can be read alone: in whatever batch it comes, and when it comes again.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        self._lines = LineCutter()
+        self._heading: list[bytes] = []
+        self._is_heading = False  # the line before was part of it
+        self._held: list[bytes] = []  # the lines of a record that has not ended
+        self._held_size = self._held_lines = self._text_size = 0
+        self._is_cut = False  # what continues was given out already, without these lines
+
+    @property
+    def pending(self) -> int:
+        """How many bytes were taken that no result stands for yet."""
+        return self._lines.pending + self._held_size
+
+    def feed(self, piece: bytes) -> Cut:
+        """The results that this piece of the file brings."""
+        return self._records(self._lines.feed(piece))
+
+    def end(self) -> Cut:
+        """The last record, when nothing more can come."""
+        return [*self._records(self._lines.end()), *self._release()]
+
+    def rest(self) -> Cut:
+        """The last record, when nothing came for a while; a line that is half written waits."""
+        if self._lines.pending or not self._held:
+            return []
+        self._is_cut = True
+        return self._release()
+
+    def resume(self, offset: int, read: Callable[[int, int], bytes]) -> None:
+        """Go on at the place after a record; `read` gives so many bytes of the file from a place.
+
+        What explains the lines from there on stands somewhere before them.
+        """
+        self._is_cut = self._shape.begins is not None and offset > 0
+        if self._shape.heads is None:
+            return
+        place = 0
+        while place < offset:
+            piece = read(min(limits.READ_CHUNK_BYTES, offset - place), place)
+            if not piece:
+                break
+            place += len(piece)
+            self.feed(piece)
+        self._lines = LineCutter()
+
+    def _records(self, lines: Cut) -> Cut:
+        if self._shape.heads is not None:
+            return [self._under_heading(line, size, self._shape.heads) for line, size in lines]
+        if self._shape.begins is not None:
+            return [one for line in lines for one in self._joined(*line, self._shape.begins)]
+        return lines
+
+    def _under_heading(self, line: bytes, size: int, heads: Matcher) -> tuple[bytes, int]:
+        bare = line.rstrip(b"\r").removeprefix(BOM)
+        if heads(bare) is not None:
+            if not self._is_heading:
+                self._heading = []
+            self._is_heading = True
+            if sum(map(len, self._heading)) + len(bare) <= limits.HEADING_BYTES_MAX:
+                self._heading.append(bare)
+            return NOTHING, size
+        if not bare.strip():
+            return NOTHING, size
+        self._is_heading = False
+        return b"\n".join((*self._heading, bare)), size
+
+    def _joined(self, line: bytes, size: int, begins: Matcher) -> Cut:
+        bare = line.rstrip(b"\r")
+        if bare.strip() and begins(bare) is not None:
+            before = self._release()
+            self._hold(bare, size)
+            self._is_cut = False
+            return before
+        if self._held:
+            before = self._release() if self._held_lines >= limits.RECORD_LINES_MAX else []
+            self._hold(bare, size)
+            return before
+        if self._is_cut:
+            # Its record has its number already, and the next one's must not depend on when this
+            # line was written.
+            if bare.strip():
+                EVENTS_DROPPED.labels("file", "late").inc()
+            return [(NOTHING, size)]
+        if bare.strip():
+            self._hold(bare, size)  # a file that begins in the middle of a record
+            return []
+        return [(NOTHING, size)]
+
+    def _hold(self, line: bytes, size: int) -> None:
+        self._held_size += size
+        self._held_lines += 1
+        # Bounded: of too many lines the text is let go.
+        if not self._held or self._text_size + len(line) < limits.LINE_BYTES_MAX - len(MORE):
+            self._held.append(line)
+            self._text_size += len(line) + 1
+        elif self._held[-1] != MORE:
+            self._held.append(MORE)
+
+    def _release(self) -> Cut:
+        if not self._held:
+            return []
+        nothing = [(NOTHING, 0)] * (self._held_lines - 1)
+        found = [(b"\n".join(self._held).rstrip(), self._held_size), *nothing]
+        self._held = []
+        self._held_size = self._held_lines = self._text_size = 0
+        return found

@@ -1,0 +1,225 @@
+"""Silences and announced pauses on their pages and as a command."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from cgii.base import clock
+from cgii.base.errors import CgiiError, Invalid
+from cgii.base.settings import load
+from cgii.centre import build as build_centre
+from cgii.cli.app import build
+from cgii.detect.silence import Pair, Told, Verdict, silence_alert
+from cgii.model.alerts import AlertGroup
+from cgii.model.people import Role
+from cgii.model.records import AuditEntry, Sensor
+from cgii.model.silence import QuietWindow, SourceSilence
+from cgii.respond.intake import fold_alerts
+from tests.make import NOW, make_entity, make_user
+from tests.make_web import Pages, make_centre, make_pages
+
+PLACE = "/administracion/silencios"
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    centre = make_centre(tmp_path_factory.mktemp("silence"))
+    yield make_pages(centre)
+    centre.close()
+
+
+def enter(pages: Pages, role: Role = Role.ADMINISTRATOR, **given: object):  # type: ignore[no-untyped-def]
+    with pages.centre.database.transaction() as session:
+        user = make_user(session, role, **given)
+    return pages.visit(user)
+
+
+def make_silence(pages: Pages, **given: object) -> tuple[Sensor, SourceSilence]:
+    """A source of a new entity's sensor that stopped."""
+    number = next(_numbers)
+    with pages.centre.database.transaction() as session:
+        entity = make_entity(session)
+        sensor = Sensor(name=f"sensor-s{number}", entity_id=entity.id, token_hash=f"s{number}",
+                        created_at=NOW)  # fmt: skip
+        session.add(sensor)
+        session.flush()  # its id
+        key = f"sensor:{sensor.id}"
+        silence = SourceSilence(
+            sensor_key=key, source="linux_auth", open_key=key, state="stopped", since=NOW,
+            usual_count=1234, seen_count=0, alert_id=key, opened_at=NOW, **given,
+        )  # fmt: skip
+        session.add(silence)
+    return sensor, silence
+
+
+def sent(**given: str) -> dict[str, str]:
+    now = clock.local(clock.now())
+    values = {
+        "sensor": "local",
+        "source": "linux_auth",
+        "start": f"{now:%Y-%m-%dT%H:%M}",
+        "end": f"{now + timedelta(hours=3):%Y-%m-%dT%H:%M}",
+        "reason": "cambio de disco, orden 114",
+    }
+    return values | given
+
+
+def test_a_silence_stands_on_the_pages_of_its_source_and_sensor(pages: Pages) -> None:
+    sensor, _ = make_silence(pages)
+
+    analyst = enter(pages, Role.ANALYST)
+    for path in ("/fuentes/linux_auth", f"/sensores/{sensor.id}", f"/sensores/{sensor.id}/panel"):
+        text = analyst.get(path).text
+        assert "0 registros donde son habituales 1.234." in text, path
+    assert sensor.name in enter(pages).get(f"{PLACE}?q=linux_auth&dura=si").text
+
+
+def test_an_entity_sees_its_own_silences_and_no_others(pages: Pages) -> None:
+    sensor, _ = make_silence(pages)
+    own = enter(pages, Role.REPORTER, entity_id=sensor.entity_id)
+    stranger, _ = make_silence(pages)
+    other = enter(pages, Role.REPORTER, entity_id=stranger.entity_id)
+
+    assert "habituales 1.234" in own.get("/portal/sensores").text
+    assert sensor.name not in other.get("/portal/sensores").text
+    assert other.get(f"/sensores/{sensor.id}").status_code == 404
+
+
+def test_a_silence_that_ended_is_on_the_list_only(pages: Pages) -> None:
+    sensor, _ = make_silence(pages, ended_at=NOW, outcome="back")
+
+    assert "habituales" not in enter(pages, Role.ANALYST).get(f"/sensores/{sensor.id}").text
+    assert "Volvió a llegar" in enter(pages).get(f"{PLACE}?dura=no").text
+
+
+def test_a_pause_is_announced_shown_and_ended(pages: Pages) -> None:
+    admin = enter(pages)
+    reason = "cambio de disco <b>114</b>"
+    assert "Elija uno" in admin.get(f"{PLACE}/nueva").text
+    assert admin.post(f"{PLACE}/nueva", data=sent(reason=reason)).status_code == 303
+
+    text = admin.get(PLACE).text
+    assert "cambio de disco &lt;b&gt;114" in text
+    with pages.centre.database.reading() as session:
+        window = session.scalars(select(QuietWindow).where(QuietWindow.reason == reason)).one()
+        (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "quiet.announced"))
+    assert (window.sensor_key, window.source) == ("local", "linux_auth")
+    assert window.owner_id is not None
+    assert entry.target == f"quiet:{window.id}"
+    assert admin.post(f"{PLACE}/{window.id}/terminar").status_code == 303
+    assert "114" not in admin.get(PLACE).text
+    assert admin.post(f"{PLACE}/{window.id}/terminar").status_code == 422
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"sensor": ""},
+        {"sensor": "sensor:999999"},
+        {"sensor": "sensor:²"},
+        {"sensor": "sensor:" + "9" * 40},
+        {"source": "x" * 81},
+        {"reason": ""},
+        {"reason": "x" * 401},
+        {"start": "ayer"},
+        {"end": "2020-01-01T00:00"},
+        {"end": "2099-01-01T00:00"},
+        {"start": "0001-01-01T00:00"},
+        {"end": "9999-12-31T23:59"},
+    ],
+)
+def test_a_pause_that_makes_no_sense_is_refused_with_a_sentence(
+    pages: Pages, given: dict[str, str]
+) -> None:
+    answer = enter(pages).post(f"{PLACE}/nueva", data=sent(**given))
+
+    assert answer.status_code == 422
+    assert "Hay algo que corregir" in answer.text
+
+
+def test_only_who_administers_announces_pauses(pages: Pages) -> None:
+    for role in (Role.ANALYST, Role.COORDINATOR, Role.AUDITOR, Role.OFFICER):
+        assert enter(pages, role).post(f"{PLACE}/nueva", data=sent()).status_code == 403
+
+
+def test_the_rule_of_a_silences_alert_leads_to_the_sources(pages: Pages) -> None:
+    answer = enter(pages, Role.ANALYST).get("/reglas/silence.source")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/fuentes")
+    coordinator = enter(pages, Role.COORDINATOR)
+    assert coordinator.get("/reglas/silence.source/ajustar/suprimir").status_code == 200
+
+
+def test_the_alert_of_a_silence_has_a_page_and_offers_to_be_suppressed(pages: Pages) -> None:
+    verdict = Verdict("stopped", NOW, 400, 0)
+    told = Told("a" * 32, Pair("local", "squid"), "norte", None, None, NOW, verdict)
+    with pages.centre.database.transaction() as session:
+        act = pages.centre.act(session)
+        fold_alerts(act, [silence_alert(told)], pages.centre.attributor(session))
+        group = session.scalars(select(AlertGroup)).one()
+
+    text = enter(pages, Role.COORDINATOR).get(f"/alertas/{group.id}").text
+    assert "squid de norte dejó de llegar desde el 2026-11-20 a las 10:00" in text
+    assert "Ya no está en vigor" not in text
+    assert f"/reglas/silence.source/ajustar/suprimir?alerta={group.id}" in text
+
+
+# --- the command --------------------------------------------------------------------------------
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CGII_DATA", str(tmp_path / "data"))
+    with build_centre(load()).database.transaction() as session:
+        session.add(Sensor(name="norte", token_hash="t", created_at=NOW))
+    return tmp_path
+
+
+def command(*arguments: str) -> str:
+    done = CliRunner().invoke(build("quiet"), ["quiet", *arguments])
+    if done.exception is not None:
+        raise done.exception
+    return done.output
+
+
+def test_the_command_announces_lists_and_ends(place: Path) -> None:
+    said = command("add", "--sensor", "norte", "--hours", "2", "--reason", "mudanza")
+    assert said.startswith("Pausa 1 hasta el ")
+    command("add", "--every-sensor", "--hours", "1", "--from", "2099-01-01T10:00", "--reason", "x")
+
+    assert "norte, todas las fuentes: mudanza" in command("list")
+    assert "1 ene 2099, 10:00 – 1 ene 2099, 11:00  todos los sensores" in command("list")
+    command("end", "1")
+    assert "mudanza" not in command("list")
+    assert "mudanza" in command("list", "--all")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("add", "--hours", "2", "--reason", "x"),
+        ("add", "--sensor", "norte", "--every-sensor", "--hours", "2", "--reason", "x"),
+        ("add", "--sensor", "sur", "--hours", "2", "--reason", "x"),
+        ("add", "--sensor", "norte", "--hours", "2", "--reason", " "),
+        ("add", "--sensor", "norte", "--hours", "2", "--reason", "x", "--from", "mañana"),
+        ("add", "--sensor", "norte", "--hours", "2", "--reason", "x", "--from", "2020-01-01"),
+        ("add", "--sensor", "norte", "--hours", "2", "--reason", "x", "--owner", "no@x.bo"),
+        ("end", "7"),
+    ],
+)
+def test_the_command_says_what_is_wrong(place: Path, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(CgiiError):
+        command(*arguments)
+    assert command("list", "--all") == ""
+
+
+def test_a_pause_that_is_over_is_not_ended_again(place: Path) -> None:
+    command("add", "--sensor", "norte", "--hours", "2", "--reason", "mudanza")
+    command("end", "1")
+
+    with pytest.raises(Invalid):
+        command("end", "1")
