@@ -33,6 +33,45 @@ EVTX_DAMAGED_RECORDS_MAX = 1_000  # a log with more is given up
 READ_CHUNK_BYTES = 256 * 1024
 SCAN_WAITING_MATCHES = 50_000  # matches that `scan` sorts by time before correlations count them
 
+# --- reading packets ---------------------------------------------------------------------------
+FRAME_BYTES_MAX = 262_144  # of one captured frame: the largest that capture programs keep
+CAPTURE_BLOCK_BYTES_MAX = 16 * 1024 * 1024  # of one block of pcapng, also of kinds not looked at
+CAPTURE_INTERFACES_MAX = 4_096  # of one section of pcapng
+CAPTURE_SECONDS = 30  # of the processor for each part of a capture of the size below
+CAPTURE_SECONDS_BYTES = 128 * 1024 * 1024
+CAPTURE_MEMORY_BYTES = 512 * 1024 * 1024
+CAPTURE_LINE_BYTES_MAX = 128 * 1024  # of one record from the child; ours are far below
+VLAN_TAGS_MAX = 4
+EXTENSION_HEADERS_MAX = 16  # of one IPv6 packet
+FLOWS_MAX = 65_536  # conversations under way; past it the oldest are told as they are
+FLOW_IDLE_SECONDS = {6: 300, 17: 60}  # by protocol, without a packet; then a flow has ended
+FLOW_IDLE_OTHER_SECONDS = 60
+FLOW_ATTEMPT_SECONDS = 10  # the same for a TCP conversation that nobody answered
+FLOW_CLOSED_SECONDS = 5  # the same after both sides said goodbye
+FLOW_ACTIVE_SECONDS = 300  # a longer flow is told in parts
+FLOW_SWEEP_SECONDS = 5
+FRAGMENTED_PACKETS_MAX = 4_096  # whose first part was seen, and so the ports
+BEGINNING_BYTES_MAX = 16 * 1024  # of each side of a TCP conversation; heads and hellos fit
+BEGINNINGS_BYTES_MAX = 48 * 1024 * 1024  # of all of them together
+EARLY_SEGMENTS_MAX = 16  # of one side, that wait for what comes before them
+HEADS_MAX = 500  # of HTTP in one conversation
+REQUESTS_WAITING_MAX = 64  # of one conversation, for their answers
+DNS_RECORDS_MAX = 100  # looked at in one message
+DNS_ANSWERS_MAX = 50  # told of one message
+DNS_POINTERS_MAX = 64  # followed within one name
+CERTIFICATES_MAX = 8  # looked at of one chain
+NAMES_MAX = 50  # of one certificate
+ADDRESS_OWNERS_MAX = 65_536  # hardware addresses known
+SCAN_SECONDS = 300  # attempts of one source within this long are one scan
+SCAN_TARGETS_MIN = 25  # different ports of a host, or hosts with a port, that make a scan
+SCAN_TARGETS_MAX = 4_096  # counted one by one
+SCAN_SOURCES_MAX = 16_384
+BEACON_STARTS_MIN = 10  # connections before their regularity says anything
+BEACON_STARTS_MAX = 64  # remembered of one pair
+BEACON_PAIRS_MAX = 32_768
+BEACON_SECONDS_MIN = 5  # shorter intervals are a program at work
+BEACON_JITTER_MAX = 0.2  # median distance from the median interval, as a share of it
+
 # --- listening ---------------------------------------------------------------------------------
 LISTEN_BUFFER_RECORDS_MAX = 50_000  # about 20 MB; past it TCP stops being read and UDP is counted
 LISTEN_BUFFER_BYTES_MAX = 64 * 1024 * 1024  # the same with long records
