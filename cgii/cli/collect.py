@@ -14,6 +14,7 @@ from cgii.cli.supervise import die_with_parent
 from cgii.collect.config import read_config
 from cgii.collect.definition import load_definitions
 from cgii.collect.drain import Drain, Places, keeper
+from cgii.collect.inputs.network import network_inputs
 from cgii.collect.listen import Follow, Inputs, Listener
 from cgii.collect.send import Sender
 from cgii.collect.spool import Spool
@@ -36,7 +37,7 @@ def collect(
         host=sensor.host,
         udp_port=sensor.syslog_udp_port,
         tcp_port=sensor.syslog_tcp_port,
-        others=tuple(Follow(one.source, one.path) for one in sensor.follow),
+        others=(*(Follow(one.source, one.path) for one in sensor.follow), *network_inputs(sensor)),
     )
     definitions = load_definitions(sensor.site)
     spool = Spool(sensor.spool or config.parent / "spool", bytes_max=sensor.spool_mib_max << 20)

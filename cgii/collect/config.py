@@ -18,6 +18,13 @@ class FollowConfig(BaseModel):
     path: Path
 
 
+class CapturesConfig(BaseModel):
+    """A folder of captures, as the sensor's TOML file names it."""
+
+    model_config = ConfigDict(extra="forbid")
+    folder: Path
+
+
 class SensorConfig(BaseModel):
     """`sensor.toml`: the centre, the token and the inputs."""
 
@@ -29,7 +36,9 @@ class SensorConfig(BaseModel):
     host: str = "127.0.0.1"
     syslog_udp_port: int | None = Field(None, ge=1, le=65535)
     syslog_tcp_port: int | None = Field(None, ge=1, le=65535)
+    netflow_port: int | None = Field(None, ge=1, le=65535)
     follow: tuple[FollowConfig, ...] = ()
+    pcap: tuple[CapturesConfig, ...] = ()
     spool: Path | None = None  # beside this file unless it is given
     spool_mib_max: int = Field(limits.SPOOL_BYTES_MAX >> 20, ge=16)
 

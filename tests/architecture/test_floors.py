@@ -68,7 +68,12 @@ HOMES = {
 OWN_HOMES = {
     "smtplib": ("link.mail",),
     "sqlite3": ("store.",),
-    "subprocess": ("cli.supervise", "detect.yara_child", "web.assets.install"),
+    "subprocess": (
+        "cli.supervise",
+        "collect.packets.child",
+        "detect.yara_child",
+        "web.assets.install",
+    ),
     "ctypes": ("cli.supervise",),
     "pickle": (),
     "marshal": (),

@@ -74,7 +74,8 @@ def bench() -> list[Figure]:
         size = path.stat().st_size
     return [
         Figure("plain read of the file", size / plain / 1e6, "MB/s"),
-        Figure("frames out of the file", frames / reading, "packets/s", f"{reading / plain:.1f} plain reads"),
+        Figure("frames out of the file", frames / reading, "packets/s",
+               f"{reading / plain:.1f} plain reads"),
         Figure("conversations, DNS and TLS", frames / observing, "packets/s",
                f"{observing / plain:.1f} plain reads; {frames:,} packets, {records:,} records"),
     ]  # fmt: skip

@@ -20,7 +20,7 @@ def icmp_ports(protocol: int, kind: int, code: int) -> tuple[int, int, bool]:
 
 
 def community_id(
-    protocol: int, source: bytes, destination: bytes, ports: tuple[int, int], seed: int = 0
+    protocol: int, source: bytes, destination: bytes, ports: tuple[int, int], *, seed: int = 0
 ) -> str:
     """The name of a conversation; of ICMP, `ports` are type and code."""
     one_way = False

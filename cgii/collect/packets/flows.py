@@ -10,7 +10,7 @@ from typing import Any
 from cgii.base import limits
 from cgii.base.ids import digest
 from cgii.collect.packets.captures import SECOND
-from cgii.collect.packets.community import community_id, icmp_ports
+from cgii.collect.packets.community import WITH_PORTS, community_id, icmp_ports
 from cgii.collect.packets.decode import ICMP, ICMP6, SCTP, TCP, UDP, Packet
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
@@ -80,15 +80,15 @@ class Flow:
         if not self.uid:
             self.named = community_id(self.protocol, self.source, self.destination, self.ports)
             self.uid = "C" + digest(f"{self.named} {self.first}")[:17]
-        found = {
+        found: dict[str, Any] = {
             "uid": self.uid,
             "id.orig_h": address(self.source),
-            "id.orig_p": self.ports[0],
             "id.resp_h": address(self.destination),
-            "id.resp_p": self.ports[1],
             "proto": NAMES.get(self.protocol, str(self.protocol)),
             "community_id": self.named,
         }
+        if self.protocol in WITH_PORTS and NAMES[self.protocol] != "icmp":
+            found["id.orig_p"], found["id.resp_p"] = self.ports
         if self.vlan:
             found["vlan"] = self.vlan
         return found

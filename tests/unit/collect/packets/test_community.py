@@ -43,4 +43,4 @@ def test_a_message_without_an_answer_goes_one_way() -> None:
 def test_the_seed_changes_the_name() -> None:
     here, there = ip_address("128.232.110.120").packed, ip_address("66.35.250.204").packed
 
-    assert community_id(6, here, there, (34855, 80), 1) == "1:3V71V58M3Ksw/yuFALMcW0LAHvc="
+    assert community_id(6, here, there, (34855, 80), seed=1) == "1:3V71V58M3Ksw/yuFALMcW0LAHvc="
