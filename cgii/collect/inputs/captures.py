@@ -42,6 +42,7 @@ class Captures:
     async def run(self, outlet: Outlet, stop: asyncio.Event) -> None:
         """Look into the folder now and then until `stop`."""
         seen: set[tuple[int, int, int]] = set()  # files that need no second look in this run
+        read: dict[str, None] = {}  # contents
         told = ""
         while not stop.is_set():
             try:
@@ -58,17 +59,19 @@ class Captures:
                 if mark in seen or stop.is_set():
                     continue
                 try:
-                    await self._read(path, outlet, stop)
+                    await self._read(path, outlet, stop, read)
                 except OSError as error:
                     log.warning("a capture cannot be read", path=str(path), error=str(error))
                 if not stop.is_set():
                     seen.add(mark)
             await wait(stop, limits.CAPTURE_LOOK_SECONDS)
 
-    async def _read(self, path: Path, outlet: Outlet, stop: asyncio.Event) -> None:
+    async def _read(
+        self, path: Path, outlet: Outlet, stop: asyncio.Event, read: dict[str, None]
+    ) -> None:
         name = await asyncio.to_thread(content_name, path)
-        if not name:
-            return  # no capture
+        if not name or name in read:
+            return
         start = Position(f"pcap:{name}", READING, 0, 0)
         known = outlet.known(start.stream)
         done = known.seq if known is not None and known.epoch == READING else 0
@@ -89,7 +92,12 @@ class Captures:
                         after = Position(start.stream, READING, DONE if is_last else number, number)
                         raw = Raw(number - 1, line, f"{path}:{number}")
                         await outlet.put(SOURCE, raw, after, len(line))
-        if damage and not stop.is_set():
+        if stop.is_set():
+            return
+        read[name] = None
+        if len(read) > limits.CAPTURE_PLACES_MAX:
+            del read[next(iter(read))]
+        if damage:
             await _tell(outlet, path, damage[0], number)
 
 
