@@ -25,6 +25,15 @@ class CapturesConfig(BaseModel):
     folder: Path
 
 
+class LiveConfig(BaseModel):
+    """An interface to capture on, as the sensor's TOML file names it."""
+
+    model_config = ConfigDict(extra="forbid")
+    interface: str = Field(min_length=1, max_length=15)
+    filter: str = Field("", max_length=2_000)
+    promiscuous: bool = True
+
+
 class SensorConfig(BaseModel):
     """`sensor.toml`: the centre, the token and the inputs."""
 
@@ -39,6 +48,7 @@ class SensorConfig(BaseModel):
     netflow_port: int | None = Field(None, ge=1, le=65535)
     follow: tuple[FollowConfig, ...] = ()
     pcap: tuple[CapturesConfig, ...] = ()
+    capture: tuple[LiveConfig, ...] = ()
     spool: Path | None = None  # beside this file unless it is given
     spool_mib_max: int = Field(limits.SPOOL_BYTES_MAX >> 20, ge=16)
 

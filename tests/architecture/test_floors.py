@@ -51,6 +51,7 @@ HOMES = {
     "pyotp": ("web.passwords",),
     "re2": ("collect.", "detect.", "store."),
     "rich": ("cli.", "demo."),
+    "scapy": ("collect.packets.filters",),
     "segno": ("web.passwords",),
     "smtplib": ("link.mail",),
     "sqlalchemy": ("",),

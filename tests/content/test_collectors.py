@@ -25,7 +25,7 @@ def test_the_sources_of_the_product_are_there() -> None:
         "web_access microsoft_iis haproxy squid modsecurity_json fortinet_fortigate paloalto_panos "
         "cisco_asa checkpoint_firewall pfsense_filterlog common_cef common_leef postfix zimbra "
         "isc_bind dns_unbound dnsmasq aws_cloudtrail microsoft_365 microsoft_defender clamav "
-        "wazuh_alerts sensor_losses".split()
+        "wazuh_alerts sensor_losses network_traffic netflow".split()
     )
 
 

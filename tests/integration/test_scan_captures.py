@@ -77,7 +77,7 @@ def test_every_record_is_read_by_its_source(capture: Path) -> None:
     definitions = load_definitions()
     raws = list(read_records(capture, guess_source(capture, definitions), definitions))
     done = normalize(
-        Origin("cgii_network", "file:x", "1"), raws, definitions, received_at=clock.now()
+        Origin("network_traffic", "file:x", "1"), raws, definitions, received_at=clock.now()
     )
 
     assert done.rejected == []
@@ -91,7 +91,7 @@ def test_a_child_over_its_time_gives_what_it_had_said(capture: Path) -> None:
     found, why = read(capture, seconds=1)
 
     assert "tiempo" in why
-    assert all(json.loads(line)["cgii_network"] for line in found)
+    assert all(json.loads(line)["network_traffic"] for line in found)
 
 
 def test_a_child_without_memory_is_no_clean_capture(capture: Path) -> None:

@@ -13,7 +13,7 @@ import orjson
 
 from cgii.base import content, limits
 
-SOURCE = "cgii_network"
+SOURCE = "network_traffic"
 CHILD = "cgii.collect.packets.dissect"
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
 GZIP = b"\x1f\x8b"

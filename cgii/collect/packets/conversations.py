@@ -76,12 +76,12 @@ class Dns:
         self.is_known = True
         key = told["trans_id"], told.get("query", "").lower()
         if not is_answer:
-            self._asked.setdefault(key, {"cgii_network": "dns", "ts": seconds(at), **told})
+            self._asked.setdefault(key, {"network_traffic": "dns", "ts": seconds(at), **told})
             if len(self._asked) > limits.REQUESTS_WAITING_MAX:
                 yield self._asked.pop(next(iter(self._asked)))
             return
         asked = self._asked.pop(key, None)
-        record = {"cgii_network": "dns", "ts": seconds(at), **(asked or {}), **told}
+        record = {"network_traffic": "dns", "ts": seconds(at), **(asked or {}), **told}
         if asked is not None:
             record["rtt"] = round(max(seconds(at) - record["ts"], 0.0), 6)
         yield record
@@ -109,7 +109,7 @@ class Dhcp:
         except NotDhcp:
             return
         self.is_known = True
-        yield {"cgii_network": "dhcp", "ts": seconds(at), **told}
+        yield {"network_traffic": "dhcp", "ts": seconds(at), **told}
 
     def end(self) -> Records:
         """Nothing waits."""

@@ -124,7 +124,7 @@ class Flow:
         """What was counted since the last record, with the length of the whole."""
         ours, theirs = self.sides
         told = {
-            "cgii_network": "conn",
+            "network_traffic": "conn",
             "ts": seconds(self.first),
             "last": seconds(self.last),
             **self.identity(),

@@ -83,7 +83,7 @@ class Http:
             line = REQUEST_LINE.match(first)
             if line is None:
                 return
-            told = {"cgii_network": "http", "ts": seconds(at), "method": _text(line[1])}
+            told = {"network_traffic": "http", "ts": seconds(at), "method": _text(line[1])}
             told |= {"uri": _text(line[2]), "version": _text(line[3])}
             self._waiting.append(told | _fields(rest, OF_REQUEST))
             if len(self._waiting) > limits.REQUESTS_WAITING_MAX:
@@ -92,7 +92,7 @@ class Http:
         line = STATUS_LINE.match(first)
         if line is None or line[2].startswith(b"1"):
             return  # 100 Continue: the answer is still to come
-        request: dict[str, Any] = {"cgii_network": "http"}
+        request: dict[str, Any] = {"network_traffic": "http"}
         if self._waiting:
             request = self._waiting.popleft()
         request.setdefault("ts", seconds(at))

@@ -111,7 +111,7 @@ class Exporters:
             self._count(domain, sequence, len(found) if knows else None)
         else:
             raise NotNetflow
-        return [{"cgii_netflow": version, "exporter": exporter, "domain": number, **one}
+        return [{"netflow_version": version, "exporter": exporter, "domain": number, **one}
                 for one in found]  # fmt: skip
 
     def _domain(self, exporter: str, version: int, number: int) -> Domain:
@@ -155,7 +155,7 @@ class Exporters:
             if sampling & 0x3FFF:
                 told["sampling_interval"] = sampling & 0x3FFF
             found.append(_finished(told, moment, 0))
-        return [{"cgii_netflow": 5, "exporter": exporter, "domain": kind << 8 | engine, **one}
+        return [{"netflow_version": 5, "exporter": exporter, "domain": kind << 8 | engine, **one}
                 for one in found]  # fmt: skip
 
     def _sets(self, data: bytes, domain: Domain, moment: Moment) -> list[Record]:

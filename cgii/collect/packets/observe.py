@@ -84,6 +84,14 @@ class Observer:
         yield from out
         out.clear()
 
+    def pass_time(self, now: int) -> Iterator[Record]:
+        """The records of what has ended until `now` (nanoseconds since 1970), without a packet."""
+        self._now = max(self._now, now)
+        if self._table.is_due(self._now):
+            self._sweep()
+        yield from self._out
+        self._out.clear()
+
     def end(self, reason: str = "capture_end") -> Iterator[Record]:
         """Conversations still under way, and last what was seen in all."""
         for flow in list(self._table.flows):
@@ -106,7 +114,7 @@ class Observer:
                          "unread")
         }  # fmt: skip
         if self._now:
-            yield {"cgii_network": "stats", "ts": seconds(self._now), **told}
+            yield {"network_traffic": "stats", "ts": seconds(self._now), **told}
         for name in told:
             self._counts[name] = 0
 

@@ -28,7 +28,7 @@ class Owners:
         if before is None or before[0] == said.sender_hardware:
             return None
         told = {
-            "cgii_network": "arp",
+            "network_traffic": "arp",
             "ts": seconds(at),
             "operation": {1: "request", 2: "reply"}.get(said.operation, str(said.operation)),
             "address": address(said.sender),

@@ -83,7 +83,7 @@ def _is_worth_telling(
 
 def _scan(flow: Flow, known: _Attempts, kind: str, count: int) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "cgii_network": "scan",
+        "network_traffic": "scan",
         "ts": seconds(known.first),
         "last": seconds(known.last),
         "scan_kind": kind,
@@ -139,7 +139,7 @@ class Beacons:
         starts.told = starts.count
         interval, jitter = found
         return {
-            "cgii_network": "beacon",
+            "network_traffic": "beacon",
             "ts": seconds(min(starts.moments)),
             "last": seconds(flow.last),
             **flow.identity(),

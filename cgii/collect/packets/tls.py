@@ -63,7 +63,7 @@ class Tls:
             kept[:] = [b"", b""]
         if not self.is_done and len(self._told) > 1:
             self.is_done = True
-            yield {"cgii_network": "ssl", **self._told}
+            yield {"network_traffic": "ssl", **self._told}
         self.is_done = True
 
     def _unwrap(self, way: int) -> bool:

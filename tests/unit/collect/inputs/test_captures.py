@@ -48,9 +48,7 @@ async def _run(folder: Path, enough: int, known: Mapping[str, Position]) -> list
         if sum(len(one.raws) for one in batches) >= enough:
             loop.call_soon_threadsafe(stop.set)
 
-    listener = Listener(
-        Inputs(others=(Captures(folder),)), DEFINITIONS, deliver, positions=known
-    )
+    listener = Listener(Inputs(others=(Captures(folder),)), DEFINITIONS, deliver, positions=known)
     if not enough:
         loop.call_later(1.5, stop.set)
     async with asyncio.timeout(120):
@@ -73,7 +71,7 @@ def test_a_capture_is_read_and_marked_as_done(tmp_path: Path) -> None:
     stream = f"pcap:{content_name(path)}"
 
     assert [raw.seq for raw in raws] == list(range(RECORDS))
-    assert batches[-1].origin.source == "cgii_network"
+    assert batches[-1].origin.source == "network_traffic"
     assert reached(batches) == {stream: Position(stream, READING, DONE, RECORDS)}
 
 

@@ -31,7 +31,7 @@ def test_version_5_is_read() -> None:
     assert (found["dst_ip"], found["dst_port"]) == ("203.0.113.9", 443)
     assert (found["bytes"], found["packets"], found["proto"]) == (900, 10, "tcp")
     assert (found["first"], found["last"], found["ts"]) == (START - 3, START - 1, START - 1)
-    assert (found["exporter"], found["cgii_netflow"], found["tcp_flags"]) == (ROUTER, 5, 0x1B)
+    assert (found["exporter"], found["netflow_version"], found["tcp_flags"]) == (ROUTER, 5, 0x1B)
 
 
 def test_sampling_is_told_and_counts_are_left_as_they_are() -> None:
@@ -94,7 +94,9 @@ def test_templates_are_of_one_exporter_and_domain() -> None:
 def test_a_template_may_change() -> None:
     exporters = Exporters()
     exporters.read(version_9(template(256, FIELDS)), ROUTER)
-    data = version_9(template(256, [(8, 4), (1, 8)]), one_set(256, b"\x0a\0\0\1" + b"\xff" * 8), sequence=1)
+    data = version_9(
+        template(256, [(8, 4), (1, 8)]), one_set(256, b"\x0a\0\0\1" + b"\xff" * 8), sequence=1
+    )
     (found,) = exporters.read(data, ROUTER)
 
     assert (found["src_ip"], found["bytes"]) == ("10.0.0.1", 2**64 - 1)

@@ -38,7 +38,7 @@ def observe(frames: Frames, kind: str = "", step: float = 0.01) -> list[dict[str
     observer = Observer()
     capture = io.BytesIO(pcap(frames, step=step))
     records = [*observer.see(read_capture(capture)), *observer.end()]
-    return [one for one in records if kind in ("", one["cgii_network"])]
+    return [one for one in records if kind in ("", one["network_traffic"])]
 
 
 def segments(*flags: tuple[int, int]) -> list[bytes]:
@@ -160,7 +160,7 @@ def test_conversations_that_do_not_fit_are_told_and_counted(
 
     assert len(observer._table.flows) <= 32
     records += observer.end()
-    conns = [one for one in records if one["cgii_network"] == "conn"]
+    conns = [one for one in records if one["network_traffic"] == "conn"]
     assert len(conns) == 100
     told = sum(one["end_reason"] == "evicted" for one in conns)
     assert records[-1]["evicted"] == told > 60
@@ -223,7 +223,7 @@ def any_frame(draw: st.DrawFn) -> bytes:
 @given(st.lists(st.tuples(st.floats(0, 2_000), any_frame()), max_size=40))
 def test_no_packet_is_lost_or_counted_twice(frames: list[tuple[float, bytes]]) -> None:
     records = observe(frames)
-    conns = [one for one in records if one["cgii_network"] == "conn"]
+    conns = [one for one in records if one["network_traffic"] == "conn"]
 
     assert sum(one["orig_pkts"] + one["resp_pkts"] for one in conns) == len(frames)
     assert all(one["duration"] >= 0 for one in conns)
