@@ -15,8 +15,17 @@ from cgii.collect.packets import child
 from cgii.collect.packets.child import PartialCapture, read_packets
 from cgii.model.event import Origin
 from tests.integration.test_scan import REAL, needs_real, scan
-from tests.make_packets import ethernet, pcap, udp
+from tests.make_packets import (
+    client_hello,
+    conversation,
+    dns_answer,
+    dns_query,
+    ethernet,
+    pcap,
+    udp,
+)
 from tests.unit.collect.packets.test_patterns import attempt
+from tests.unit.collect.packets.test_payloads import certificate, certificates, server_hello
 
 FRAMES = [frame for port in range(1, 31) for frame in attempt("10.20.3.8", port, is_refused=True)]
 SCAN = "Barrido de puertos o de equipos visto en la red"
@@ -160,3 +169,55 @@ def test_real_captures_are_read_whole_and_always_the_same(name: str) -> None:
     assert json.loads(first[-1])["malformed"] == 0
     assert read(REAL / "pcap" / name) == (first, "")
     assert all(len(line) < limits.CAPTURE_LINE_BYTES_MAX for line in first)
+
+
+RULE = """
+title: Regla ajena
+id: 00000000-0000-4000-8000-00000000000{number}
+logsource: {logsource}
+detection:
+  selection: {selection}
+  condition: selection
+level: high
+"""
+
+
+@pytest.mark.parametrize(
+    ("logsource", "selection"),
+    [
+        ("{product: zeek, service: conn}", "{conn_state: REJ, id.resp_p: 21}"),
+        ("{product: zeek, service: dns}", "{query|endswith: .gob.bo, qtype_name: A}"),
+        ("{category: dns}", "{query: www.entidad.gob.bo, record_type: A, answer: 198.51.100.80}"),
+        ("{category: firewall}", "{dst_ip: 10.20.3.8, dst_port: 445}"),
+        ("{category: proxy}", "{c-uri: /a, c-useragent|startswith: curl, sc-status: 200}"),
+        ("{product: zeek, service: ssl}", "{server_name: correo.gob.bo}"),
+        ("{product: zeek, service: x509}", "{certificate.subject|contains: ejemplo.gob.bo}"),
+        ("{product: cgii, service: scan}", "{scan_kind: ports}"),
+    ],
+)
+def test_rules_that_others_wrote_for_networks_see_what_packets_say(
+    tmp_path: Path, logsource: str, selection: str
+) -> None:
+    raw, _ = certificate()
+    ends = ("10.20.1.44", 50_000, "203.0.113.9", 443)
+    frames = [
+        frame for port in range(20, 30) for frame in attempt("10.20.3.8", port, is_refused=True)
+    ]
+    frames += FRAMES + attempt("10.20.3.8", 445)
+    question, answer = dns_query(1, "www.entidad.gob.bo"), bytes((198, 51, 100, 80))
+    for source, port, to, far, data in (
+        ("10.20.1.44", 51_000, "10.20.0.53", 53, question),
+        ("10.20.0.53", 53, "10.20.1.44", 51_000, dns_answer(1, "www.entidad.gob.bo", 1, [answer])),
+    ):
+        frames.append(ethernet(udp(source, port, to, far, data)))
+    frames += conversation(
+        ends, [(0, client_hello("correo.gob.bo")), (1, server_hello() + certificates(raw))]
+    )
+    get = b"GET /a HTTP/1.1\r\nHost: b.bo\r\nUser-Agent: curl/8\r\n\r\n"
+    frames += conversation((*ends[:3], 8080), [(0, get), (1, b"HTTP/1.1 200 OK\r\n\r\n")])
+    path = tmp_path / "red.pcap"
+    path.write_bytes(pcap(frames))
+    rule = tmp_path / "regla.yml"
+    rule.write_text(RULE.format(number=1, logsource=logsource, selection=selection))
+
+    assert alerts(scan("--json", "--no-builtin", "--rules", rule, path).stdout) == {"Regla ajena"}

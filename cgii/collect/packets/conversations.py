@@ -17,6 +17,7 @@ DNS_PORTS = frozenset({53, 5353, 5355})
 DHCP_PORTS = frozenset({67, 68})
 BANNERS = ((b"SSH-", "ssh"), (b"\xffSMB", "smb"), (b"\xfeSMB", "smb"), (b"EHLO ", "smtp"),
            (b"HELO ", "smtp"), (b"JRMI", "rmi"), (b"\x13BitTorrent", "bittorrent"))  # fmt: skip
+QUESTION_BYTES = 2_048  # what a question that waits takes, about
 Records = Iterator[dict[str, Any]]
 
 
@@ -76,23 +77,34 @@ class Dns:
         self.is_known = True
         key = told["trans_id"], told.get("query", "").lower()
         if not is_answer:
-            self._asked.setdefault(key, {"network_traffic": "dns", "ts": seconds(at), **told})
+            record = {"network_traffic": "dns", "ts": seconds(at), **told}
+            if key in self._asked:
+                return  # asked again
+            if not self._ledger.take(QUESTION_BYTES):
+                yield record
+                return
+            self._asked[key] = record
             if len(self._asked) > limits.REQUESTS_WAITING_MAX:
-                yield self._asked.pop(next(iter(self._asked)))
+                yield self._answered(next(iter(self._asked)))
             return
-        asked = self._asked.pop(key, None)
+        asked = self._answered(key) if key in self._asked else None
         record = {"network_traffic": "dns", "ts": seconds(at), **(asked or {}), **told}
         if asked is not None:
             record["rtt"] = round(max(seconds(at) - record["ts"], 0.0), 6)
         yield record
+
+    def _answered(self, key: tuple[int, str]) -> dict[str, Any]:
+        """The question, which waits no longer."""
+        self._ledger.give(QUESTION_BYTES)
+        return self._asked.pop(key)
 
     def end(self) -> Records:
         """Questions that nobody answered."""
         for kept in self._kept:
             self._ledger.give(len(kept))
         self._kept = [b"", b""]
-        yield from self._asked.values()
-        self._asked.clear()
+        for key in list(self._asked):
+            yield self._answered(key)
 
 
 class Dhcp:

@@ -29,6 +29,7 @@ OF_ANSWER = {
 }  # fmt: skip
 NUMBERS = frozenset({"request_body_len", "response_body_len"})
 VALUE_CHARS_MAX = 4_096
+REQUEST_BYTES = 2_048  # what a request that waits takes beside its text, about
 
 
 class Http:
@@ -39,7 +40,7 @@ class Http:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._kept: list[bytes] = [b"", b""]  # of a head that has not ended
-        self._waiting: deque[dict[str, Any]] = deque()
+        self._waiting: deque[tuple[int, dict[str, Any]]] = deque()  # with what they take
         self._heads = 0
 
     @property
@@ -54,7 +55,7 @@ class Http:
             return
         whole = before + data
         self._drop(way)
-        while whole.startswith(ANSWER if way else METHODS):
+        while whole.startswith(ANSWER if way else METHODS) and not self.is_done:
             found = END.search(whole, 0, limits.BEGINNING_BYTES_MAX)
             if found is None:
                 if len(whole) < limits.BEGINNING_BYTES_MAX and self._ledger.take(len(whole)):
@@ -70,7 +71,13 @@ class Http:
         self._drop(0)
         self._drop(1)
         while self._waiting:
-            yield self._waiting.popleft()
+            yield self._next()
+
+    def _next(self) -> dict[str, Any]:
+        """The request that has waited longest."""
+        size, request = self._waiting.popleft()
+        self._ledger.give(size)
+        return request
 
     def _drop(self, way: int) -> None:
         self._ledger.give(len(self._kept[way]))
@@ -85,16 +92,21 @@ class Http:
                 return
             told = {"network_traffic": "http", "ts": seconds(at), "method": _text(line[1])}
             told |= {"uri": _text(line[2]), "version": _text(line[3])}
-            self._waiting.append(told | _fields(rest, OF_REQUEST))
+            told |= _fields(rest, OF_REQUEST)
+            size = len(head) + REQUEST_BYTES
+            if not self._ledger.take(size):
+                yield told
+                return
+            self._waiting.append((size, told))
             if len(self._waiting) > limits.REQUESTS_WAITING_MAX:
-                yield self._waiting.popleft()
+                yield self._next()
             return
         line = STATUS_LINE.match(first)
         if line is None or line[2].startswith(b"1"):
             return  # 100 Continue: the answer is still to come
         request: dict[str, Any] = {"network_traffic": "http"}
         if self._waiting:
-            request = self._waiting.popleft()
+            request = self._next()
         request.setdefault("ts", seconds(at))
         request |= {"status_code": int(line[2]), "status_msg": _text(line[3] or b"")}
         yield request | _fields(rest, OF_ANSWER)

@@ -31,6 +31,7 @@ class Scans:
         self._sources: dict[bytes, _Attempts] = {}
         self._ports: dict[tuple[bytes, int, bytes], set[int]] = {}
         self._hosts: dict[tuple[bytes, int, int], set[bytes]] = {}
+        self._held = 0  # targets of all sources together
         self.evicted = 0
 
     def see(self, flow: Flow) -> list[dict[str, Any]]:
@@ -43,14 +44,13 @@ class Scans:
             self._forget(source)
             known = None
         if known is None:
-            if len(self._sources) >= limits.SCAN_SOURCES_MAX:
-                self.evicted += 1
-                self._forget(next(iter(self._sources)))
+            self._make_room()
             known = self._sources[source] = _Attempts(flow.first, flow.last)
         target = (flow.protocol, flow.destination, port)
         if target in known.targets or len(known.targets) >= limits.SCAN_TARGETS_MAX:
             return []
         known.targets[target] = None
+        self._held += 1
         known.first, known.last = min(known.first, flow.first), max(known.last, flow.last)
         ports = self._ports.setdefault((source, flow.protocol, flow.destination), set())
         ports.add(port)
@@ -65,8 +65,18 @@ class Scans:
             if _is_worth_telling(known.told, (kind, (flow.protocol, key)), count)
         ]
 
+    def _make_room(self) -> None:
+        while (
+            len(self._sources) >= limits.SCAN_SOURCES_MAX
+            or self._held >= limits.SCAN_TARGETS_ALL_MAX
+        ):
+            self.evicted += 1
+            self._forget(next(iter(self._sources)))
+
     def _forget(self, source: bytes) -> None:
-        for protocol, host, port in self._sources.pop(source).targets:
+        gone = self._sources.pop(source)
+        self._held -= len(gone.targets)
+        for protocol, host, port in gone.targets:
             self._ports.pop((source, protocol, host), None)
             self._hosts.pop((source, protocol, port), None)
 

@@ -5,7 +5,9 @@ from random import Random
 import pytest
 
 from cgii.base import limits
-from cgii.collect.packets.patterns import regularity
+from cgii.collect.packets.decode import Packet
+from cgii.collect.packets.flows import Flow
+from cgii.collect.packets.patterns import Scans, regularity
 from tests.make_packets import ACK, RST, SYN, conversation, ethernet, tcp, udp
 from tests.unit.collect.packets.test_observe import THEM, US, observe
 
@@ -101,3 +103,25 @@ def test_clocks_that_are_set_by_the_network_are_no_beacon() -> None:
 def test_regularity_needs_two_moments() -> None:
     assert regularity([1]) is None
     assert regularity([]) is None
+
+
+def test_what_is_remembered_of_scans_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SCAN_TARGETS_ALL_MAX", 50)
+    scans = Scans()
+    flows = [
+        Flow(
+            Packet(17, bytes((10, 0, 0, source)), b"\x0a\1\1\1", 40, 0, 50_000, port),
+            1,
+            is_answer=False,
+        )
+        for source in range(40)
+        for port in range(10)
+    ]
+    for flow in flows:
+        scans.see(flow)
+
+    assert scans.evicted > 0
+    assert sum(map(len, scans._ports.values())) == scans._held <= 60
+    assert (
+        set(scans._sources) == {key[0] for key in scans._ports} == {key[0] for key in scans._hosts}
+    )

@@ -128,6 +128,15 @@ def test_bytes_that_are_no_text_keep_their_difference() -> None:
     assert found["query"] == "\\xff."
 
 
+def test_questions_for_which_there_is_no_room_to_wait_are_told_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "BEGINNINGS_BYTES_MAX", 3_000)
+    found = dns_over_udp(*((0, dns_query(n, f"n{n}.bo")) for n in range(5)))
+
+    assert sorted(one["query"] for one in found) == [f"n{n}.bo" for n in range(5)]
+
+
 # --- HTTP ----------------------------------------------------------------------------------------
 REQUEST = (
     b"POST /login?x=1 HTTP/1.1\r\nHost: sistema.gob.bo\r\nUser-Agent: curl/8\r\nReferer: http://a/\r\n"
