@@ -170,7 +170,9 @@ class Streams:
             return
         if self._reader is None:
             self._reader = self._choose(way, data)
-        if self._reader is None or (order.missed and not isinstance(self._reader, Http)):
+        if order.missed and isinstance(self._reader, Http):
+            self._reader.skip(way)
+        elif self._reader is None or order.missed:
             yield from self.end()
             return
         yield from self._reader.feed(way, data, at)

@@ -79,6 +79,10 @@ class Http:
         self._ledger.give(size)
         return request
 
+    def skip(self, way: int) -> None:
+        """What comes next does not follow on what was said before: a head that was cut is none."""
+        self._drop(way)
+
     def _drop(self, way: int) -> None:
         self._ledger.give(len(self._kept[way]))
         self._kept[way] = b""

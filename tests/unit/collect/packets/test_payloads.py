@@ -181,6 +181,16 @@ def test_every_request_of_a_kept_connection_is_told() -> None:
     ]  # fmt: skip
 
 
+def test_a_head_with_a_hole_in_it_is_none_and_the_next_one_is_read() -> None:
+    far = 1_001 + 2 * limits.BEGINNING_BYTES_MAX
+    frames = conversation(ENDS, [], closes=False)
+    frames.append(ethernet(tcp(ENDS, 24, 1_001, b"GET /secret HTTP/1.1\r\nHost: a")))
+    frames.append(ethernet(tcp(ENDS, 24, far, b"z.bo\r\n\r\n")))
+    frames.append(ethernet(tcp(ENDS, 24, far + 8, REQUEST)))
+
+    assert [one["uri"] for one in observe(frames, "http")] == ["/login?x=1"]
+
+
 def test_a_request_without_an_answer_is_told_at_the_end() -> None:
     (found,) = spoken((0, REQUEST), kind="http")
 
