@@ -9,7 +9,7 @@ TEST_ARGS ?=
 
 # Debian's packages: for PDF, and the real servers that tests start.
 FOR_PDF := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
-FOR_TESTS := $(FOR_PDF) postgresql rabbitmq-server chromium
+FOR_TESTS := $(FOR_PDF) postgresql rabbitmq-server chromium libpcap0.8
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench crash lint check manual assets packages packages-for-tests

@@ -20,6 +20,7 @@ from cgii.base.ids import event_id
 from cgii.collect.definition import Definitions
 from cgii.collect.files import guess_source, read_records
 from cgii.collect.normalize import normalize
+from cgii.collect.rejects import FILE_DAMAGED
 from cgii.detect.alerts import Match, single_alert
 from cgii.detect.detector import Detector
 from cgii.detect.ruleset import RuleSet
@@ -81,7 +82,7 @@ class Part:
     counted: list[Counted] = field(default_factory=list)
     newest: datetime | None = None  # of its events, when correlations want to know
     is_last: bool = False
-    error: str = ""  # why the file could not be read
+    error: str = ""  # why the file could not be read, or not to its end
 
 
 class Examiner:
@@ -138,6 +139,9 @@ class Examiner:
         part = Part(file, sifted.events)
         part.size = sum(len(raw.data) for raw in batch if type(raw.data) is bytes)
         part.reasons.update(rejected.reason for rejected in sifted.rejected)
+        # A file that was read in part must not look like one in which nothing was found.
+        damages = (one.detail for one in sifted.rejected if one.reason == FILE_DAMAGED)
+        part.error = next(damages, "")
         if self._asked:
             part.newest = self._newest(origin, batch, matches)
         if not matches:

@@ -19,6 +19,22 @@ class FollowConfig(BaseModel):
     path: Path
 
 
+class CapturesConfig(BaseModel):
+    """A folder of captures, as the sensor's TOML file names it."""
+
+    model_config = ConfigDict(extra="forbid")
+    folder: Path
+
+
+class LiveConfig(BaseModel):
+    """An interface to capture on, as the sensor's TOML file names it."""
+
+    model_config = ConfigDict(extra="forbid")
+    interface: str = Field(min_length=1, max_length=15)
+    filter: str = Field("", max_length=2_000)
+    promiscuous: bool = True
+
+
 class InputsConfig(BaseModel):
     """The inputs that a centre may choose."""
 
@@ -26,6 +42,7 @@ class InputsConfig(BaseModel):
     host: str = "127.0.0.1"
     syslog_udp_port: int | None = Field(None, ge=1, le=65535)
     syslog_tcp_port: int | None = Field(None, ge=1, le=65535)
+    netflow_port: int | None = Field(None, ge=1, le=65535)
     follow: tuple[FollowConfig, ...] = ()
 
 
@@ -37,6 +54,8 @@ class SensorConfig(InputsConfig):
     token: str = ""
     token_file: Path | None = None
     site: Path | None = None
+    pcap: tuple[CapturesConfig, ...] = ()
+    capture: tuple[LiveConfig, ...] = ()
     spool: Path | None = None  # beside this file unless it is given
     spool_mib_max: int = Field(limits.SPOOL_BYTES_MAX >> 20, ge=16)
     pushed_inputs: bool = True  # whether the centre may choose the inputs …

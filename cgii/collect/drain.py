@@ -116,7 +116,7 @@ class Places:
     def keep(self, positions: Iterable[Position]) -> None:
         """Remember these; on disk when this returns. Raises Unavailable if that cannot be."""
         with self._lock:
-            known = self._known | {one.stream: one for one in positions}
+            known = _without_old_captures(self._known | {one.stream: one for one in positions})
             rows = {key: [one.epoch, one.offset, one.seq] for key, one in known.items()}
             written = self._path.with_suffix(".new")
             try:
@@ -146,6 +146,14 @@ def keeper(spool: Spool, places: Places) -> Callable[[Batch], None]:
             places.keep(batch.positions)
 
     return keep
+
+
+def _without_old_captures(known: dict[str, Position]) -> dict[str, Position]:
+    """Each capture in a folder is a stream of its own, so they are more every day."""
+    captures = [stream for stream in known if stream.startswith("pcap:")]
+    for stream in captures[: -limits.CAPTURE_PLACES_MAX]:
+        del known[stream]
+    return known
 
 
 def _read(path: Path) -> dict[str, Position]:

@@ -19,6 +19,9 @@ from cgii.base.errors import Invalid
 from cgii.collect import documents
 from cgii.collect.definition import Definitions
 from cgii.collect.event_logs import MAGIC, DamagedLog, read_event_log
+from cgii.collect.packets.captures import is_capture
+from cgii.collect.packets.child import SOURCE as PACKETS
+from cgii.collect.packets.child import PartialCapture, read_packets
 from cgii.collect.parsers.record import BOM
 from cgii.collect.rejects import Damage
 from cgii.collect.shapes import RecordCutter, Shape
@@ -37,6 +40,8 @@ def guess_source(path: Path, definitions: Definitions) -> str:
     head = _head(path)
     if not head.strip():
         raise Invalid("El archivo {name} está vacío.", name=path.name)
+    if is_capture(head):
+        return PACKETS
     ranked = sorted(
         definitions.by_name.values(), key=lambda found: (found.fingerprint.rank, found.name)
     )
@@ -74,6 +79,8 @@ def read_records(path: Path, source: str, definitions: Definitions) -> Iterator[
     parser = definition.parser if definition is not None else ""
     if head.startswith(MAGIC):
         yield from _read_evtx(path)
+    elif is_capture(head):
+        yield from _read_capture(path)
     elif head.startswith(UTF16):
         raise Invalid("{name} está en UTF-16; conviértalo a UTF-8.", name=path.name)
     elif parser in JSON_PARSERS and (shape := _document(path)) is not None:
@@ -270,3 +277,14 @@ def _read_evtx(path: Path) -> Iterator[Raw]:
                     yield Raw(number, found, f"{path}:{number + 1}")
         except UNPACKING_ERRORS as error:
             yield _damaged(path, f"El archivo empaquetado está dañado: {error}", counter)
+
+
+def _read_capture(path: Path) -> Iterator[Raw]:
+    counter = itertools.count()
+    with path.open("rb") as file:
+        try:
+            for found in read_packets(file):
+                number = next(counter)
+                yield Raw(number, found, f"{path}:{number + 1}")
+        except PartialCapture as problem:
+            yield _damaged(path, f"La captura se leyó solo en parte: {problem}", counter)

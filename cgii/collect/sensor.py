@@ -12,6 +12,7 @@ from cgii.collect.definition import load_definitions
 from cgii.collect.drain import Drain, Places, keeper
 from cgii.collect.identity import Identity
 from cgii.collect.inputs.following import Follow
+from cgii.collect.inputs.network import network_inputs
 from cgii.collect.listen import Inputs, Listener
 from cgii.collect.pushed import Pushed
 from cgii.collect.reporting import Reporter
@@ -136,7 +137,7 @@ def inputs_of(config: SensorConfig) -> Inputs:
         host=config.host,
         udp_port=config.syslog_udp_port,
         tcp_port=config.syslog_tcp_port,
-        others=tuple(Follow(one.source, one.path) for one in config.follow),
+        others=(*(Follow(one.source, one.path) for one in config.follow), *network_inputs(config)),
     )
 
 

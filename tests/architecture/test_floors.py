@@ -53,6 +53,7 @@ HOMES = {
     "pyotp": ("web.passwords",),
     "re2": ("collect.", "detect.", "store."),
     "rich": ("cli.", "demo."),
+    "scapy": ("collect.packets.filters",),
     "segno": ("web.passwords",),
     "smtplib": ("link.mail",),
     "sqlalchemy": ("",),
@@ -70,7 +71,12 @@ HOMES = {
 OWN_HOMES = {
     "smtplib": ("link.mail",),
     "sqlite3": ("store.",),
-    "subprocess": ("cli.supervise", "detect.yara_child", "web.assets.install"),
+    "subprocess": (
+        "cli.supervise",
+        "collect.packets.child",
+        "detect.yara_child",
+        "web.assets.install",
+    ),
     "ctypes": ("cli.supervise",),
     "pickle": (),
     "marshal": (),

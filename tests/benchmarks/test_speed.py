@@ -6,6 +6,7 @@ from tests.benchmarks import (
     bench_correlation,
     bench_events,
     bench_indicators,
+    bench_packets,
     bench_pages,
     bench_pipeline,
     bench_rules,
@@ -35,6 +36,10 @@ def test_indicators() -> None:
 
 def test_spool() -> None:
     show("Spool: the sensor's queue on disk", bench_spool.bench())
+
+
+def test_packets() -> None:
+    show("Packets: a capture to conversations, DNS and TLS", bench_packets.bench())
 
 
 def test_events() -> None:

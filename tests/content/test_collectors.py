@@ -26,7 +26,7 @@ def test_the_sources_of_the_product_are_there() -> None:
         "cisco_asa checkpoint_firewall pfsense_filterlog common_cef common_leef postfix zimbra "
         "isc_bind dns_unbound dnsmasq aws_cloudtrail microsoft_365 microsoft_defender clamav "
         "wazuh_alerts sensor_losses zeek_tsv microsoft_exchange shadowserver_report "
-        "postgresql".split()
+        "postgresql network_traffic netflow".split()
     )
 
 

@@ -1,0 +1,296 @@
+"""NetFlow v5, v9 and IPFIX: datagrams in, flow records out, templates and losses kept in bounds."""
+
+import ipaddress
+import struct
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from cgii.base import limits
+
+Record = dict[str, Any]
+V5_HEAD = struct.Struct(">HHIIIIBBH")
+V5_FLOW = struct.Struct(">4s4s4sHHIIIIHHxBBBHHBBxx")
+LONGEST_GAP = 2**20  # more is a restart of the exporter
+VARIABLE = 0xFFFF
+# Information element → our name; the kind follows from the name.
+NAMES = {
+    1: "bytes", 2: "packets", 4: "protocol", 5: "tos", 6: "tcp_flags", 7: "src_port", 8: "src_ip",
+    10: "input_if", 11: "dst_port", 12: "dst_ip", 14: "output_if", 15: "next_hop", 16: "src_as",
+    17: "dst_as", 21: "last_uptime", 22: "first_uptime", 23: "out_bytes", 24: "out_packets",
+    27: "src_ip", 28: "dst_ip", 32: "icmp_type_code", 34: "sampling_interval",
+    50: "sampling_interval", 56: "src_mac", 58: "vlan", 61: "direction", 62: "next_hop",
+    80: "dst_mac", 85: "bytes", 86: "packets", 136: "end_reason", 150: "first_s", 151: "last_s",
+    152: "first_ms", 153: "last_ms", 225: "nat_src_ip", 226: "nat_dst_ip", 227: "nat_src_port",
+    228: "nat_dst_port", 231: "bytes", 232: "out_bytes", 233: "event", 298: "packets",
+    299: "out_packets", 305: "sampling_interval",
+}  # fmt: skip
+ADDRESSES = frozenset({"src_ip", "dst_ip", "next_hop", "nat_src_ip", "nat_dst_ip"})
+MACS = frozenset({"src_mac", "dst_mac"})
+PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 47: "gre", 50: "esp", 58: "ipv6-icmp", 132: "sctp"}
+
+
+class NotNetflow(Exception):  # noqa: N818  a verdict on a datagram, not a fault of ours
+    """The datagram is none, or is cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """How records of one kind are laid out: (element, length) each; a private element is 0."""
+
+    fields: tuple[tuple[int, int], ...]
+    is_options: bool = False
+
+    @property
+    def least(self) -> int:
+        """Bytes of the shortest record."""
+        return sum(1 if size == VARIABLE else size for _, size in self.fields)
+
+
+@dataclass(slots=True)
+class Domain:
+    """One exporter's observation domain."""
+
+    templates: dict[int, Template] = field(default_factory=dict)
+    waiting: deque[tuple[int, bytes, "Moment"]] = field(default_factory=deque)
+    expected: int | None = None
+    sampling: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a datagram was sent, and what records say their times by."""
+
+    version: int
+    seconds: float
+    uptime: int = 0  # milliseconds
+
+    def of_uptime(self, milliseconds: int) -> float:
+        """The moment of an uptime; the counter begins again after 49 days."""
+        before = (self.uptime - milliseconds) % 2**32
+        if before >= 2**31:
+            before -= 2**32
+        return round(self.seconds - before / 1_000, 3)
+
+
+@dataclass
+class Exporters:
+    """All exporters heard. `read` gives the flows of a datagram; what is lost is counted."""
+
+    domains: dict[tuple[str, int, int], Domain] = field(default_factory=dict)
+    lost: int = 0  # flows, or datagrams of version 9, that the numbering shows to be missing
+    unexplained: int = 0  # sets given up, because their template did not come
+    malformed: int = 0
+
+    def read(self, data: bytes, exporter: str) -> list[Record]:
+        """The flows that are known by this datagram. Never raises."""
+        try:
+            return self._read(data, exporter)
+        except (NotNetflow, struct.error, IndexError):
+            self.malformed += 1
+            return []
+
+    def _read(self, data: bytes, exporter: str) -> list[Record]:
+        (version,) = struct.unpack_from(">H", data)
+        if version == 5:
+            return self._version_5(data, exporter)
+        if version == 9:
+            _, _, uptime, seconds, sequence, number = struct.unpack_from(">HHIIII", data)
+            domain = self._domain(exporter, 9, number)
+            self._count(domain, sequence, 1)
+            found = self._sets(data[20:], domain, Moment(9, float(seconds), uptime))
+        elif version == 10:
+            _, length, seconds, sequence, number = struct.unpack_from(">HHIII", data)
+            if length > len(data):
+                raise NotNetflow
+            domain = self._domain(exporter, 10, number)
+            before = len(domain.waiting)
+            found = self._sets(data[16:length], domain, Moment(10, float(seconds)))
+            # Its numbers count records; what waits for a template cannot be counted.
+            knows = len(domain.waiting) == before
+            self._count(domain, sequence, len(found) if knows else None)
+        else:
+            raise NotNetflow
+        return [{"netflow_version": version, "exporter": exporter, "domain": number, **one}
+                for one in found]  # fmt: skip
+
+    def _domain(self, exporter: str, version: int, number: int) -> Domain:
+        key = (exporter, version, number)
+        domain = self.domains.pop(key, None) or Domain()
+        self.domains[key] = domain  # the newest last: the one unheard of for longest gives way
+        if len(self.domains) > limits.NETFLOW_DOMAINS_MAX:
+            gone = self.domains.pop(next(iter(self.domains)))
+            self.unexplained += len(gone.waiting)
+        return domain
+
+    def _count(self, domain: Domain, sequence: int, size: int | None) -> None:
+        if domain.expected is not None:
+            missing = (sequence - domain.expected) % 2**32
+            if 0 < missing < LONGEST_GAP:
+                self.lost += missing
+        domain.expected = None if size is None else (sequence + size) % 2**32
+
+    def _version_5(self, data: bytes, exporter: str) -> list[Record]:
+        _, count, uptime, seconds, nanoseconds, sequence, kind, engine, sampling = (
+            V5_HEAD.unpack_from(data)
+        )
+        if count > 30 or len(data) < 24 + count * 48:
+            raise NotNetflow
+        domain = self._domain(exporter, 5, kind << 8 | engine)
+        self._count(domain, sequence, count)
+        moment = Moment(5, seconds + nanoseconds / 1e9, uptime)
+        found = []
+        for number in range(count):
+            (source, destination, hop, put_in, put_out, packets, size, first, last, source_port,
+             port, flags, protocol, tos, source_as, destination_as, _, _) = V5_FLOW.unpack_from(
+                data, 24 + 48 * number
+            )  # fmt: skip
+            told: Record = {
+                "src_ip": source, "dst_ip": destination, "next_hop": hop, "input_if": put_in,
+                "output_if": put_out, "packets": packets, "bytes": size, "src_port": source_port,
+                "dst_port": port, "tcp_flags": flags, "protocol": protocol, "tos": tos,
+                "src_as": source_as, "dst_as": destination_as, "first_uptime": first,
+                "last_uptime": last,
+            }  # fmt: skip
+            if sampling & 0x3FFF:
+                told["sampling_interval"] = sampling & 0x3FFF
+            found.append(_finished(told, moment, 0))
+        return [{"netflow_version": 5, "exporter": exporter, "domain": kind << 8 | engine, **one}
+                for one in found]  # fmt: skip
+
+    def _sets(self, data: bytes, domain: Domain, moment: Moment) -> list[Record]:
+        found: list[Record] = []
+        at = 0
+        while at + 4 <= len(data):
+            number, size = struct.unpack_from(">HH", data, at)
+            if size < 4 or at + size > len(data):
+                self.malformed += 1  # what stood before is still worth telling
+                break
+            body = data[at + 4 : at + size]
+            at += size
+            if number in (0, 2):
+                self._templates(body, domain)
+                found += self._explained(domain)
+            elif number in (1, 3):
+                self._option_templates(body, domain, number)
+                found += self._explained(domain)
+            elif number >= 256:
+                template = domain.templates.get(number)
+                if template is None:
+                    self._wait(domain, number, body, moment)
+                else:
+                    found += _records(body, template, domain, moment)
+        return found
+
+    def _wait(self, domain: Domain, number: int, body: bytes, moment: Moment) -> None:
+        domain.waiting.append((number, body, moment))
+        if len(domain.waiting) > limits.NETFLOW_WAITING_SETS_MAX:
+            domain.waiting.popleft()
+            self.unexplained += 1
+
+    def _explained(self, domain: Domain) -> list[Record]:
+        found, still = [], deque[tuple[int, bytes, Moment]]()
+        for number, body, moment in domain.waiting:
+            template = domain.templates.get(number)
+            if template is None:
+                still.append((number, body, moment))
+            else:
+                found += _records(body, template, domain, moment)
+        domain.waiting = still
+        return found
+
+    def _templates(self, body: bytes, domain: Domain) -> None:
+        at = 0
+        while at + 4 <= len(body):
+            number, count = struct.unpack_from(">HH", body, at)
+            if number < 256:
+                return  # what fills up the set
+            fields, at = _layout(body, at + 4, count)
+            _keep(domain, number, Template(fields))
+
+    def _option_templates(self, body: bytes, domain: Domain, kind: int) -> None:
+        at = 0
+        while at + 6 <= len(body):
+            number, first, second = struct.unpack_from(">HHH", body, at)
+            if number < 256:
+                return
+            # Version 9 tells the bytes of scope and options, IPFIX all fields and those of scope.
+            count = (first + second) // 4 if kind == 1 else first
+            scope = first // 4 if kind == 1 else second
+            fields, at = _layout(body, at + 6, count)
+            hidden = tuple((0, size) for _, size in fields[:scope])
+            _keep(domain, number, Template(hidden + fields[scope:], is_options=True))
+
+
+def _layout(body: bytes, at: int, count: int) -> tuple[tuple[tuple[int, int], ...], int]:
+    if count > limits.NETFLOW_FIELDS_MAX:
+        raise NotNetflow
+    fields = []
+    for _ in range(count):
+        element, size = struct.unpack_from(">HH", body, at)
+        at += 4
+        if element & 0x8000:  # a maker's own, named by its number
+            struct.unpack_from(">I", body, at)
+            element, at = 0, at + 4
+        fields.append((element, size))
+    return tuple(fields), at
+
+
+def _keep(domain: Domain, number: int, template: Template) -> None:
+    domain.templates.pop(number, None)
+    if template.fields:  # without fields it is taken back
+        domain.templates[number] = template
+    if len(domain.templates) > limits.NETFLOW_TEMPLATES_MAX:
+        domain.templates.pop(next(iter(domain.templates)))
+
+
+def _records(body: bytes, template: Template, domain: Domain, moment: Moment) -> list[Record]:
+    found: list[Record] = []
+    at, least = 0, template.least
+    while least and at + least <= len(body) and len(found) < limits.NETFLOW_RECORDS_MAX:
+        told: Record = {}
+        for element, size in template.fields:
+            if size == VARIABLE:
+                size, at = body[at], at + 1
+                if size == 255:
+                    (size,) = struct.unpack_from(">H", body, at)
+                    at += 2
+            value = body[at : at + size]
+            if len(value) < size:
+                raise NotNetflow
+            at += size
+            name = NAMES.get(element)
+            if name is not None and name not in told:
+                told[name] = (
+                    value if name in ADDRESSES or name in MACS else int.from_bytes(value[:8])
+                )
+        if template.is_options:
+            domain.sampling = told.get("sampling_interval", domain.sampling)
+        else:
+            found.append(_finished(told, moment, domain.sampling))
+    return found
+
+
+def _finished(told: Record, moment: Moment, sampling: int) -> Record:
+    """With moments, addresses and words as people write them. Counts stay as they were sampled."""
+    found: Record = {}
+    for end in ("first", "last"):
+        if (uptime := told.pop(f"{end}_uptime", None)) is not None:
+            found[end] = moment.of_uptime(uptime)
+        for unit, scale in (("s", 1), ("ms", 1_000)):
+            if (value := told.pop(f"{end}_{unit}", None)) is not None and value / scale < 2**32:
+                found[end] = value / scale
+    found["ts"] = found.get("last", moment.seconds)
+    for name, value in told.items():
+        if name in ADDRESSES:
+            if len(value) in (4, 16):
+                found[name] = str(ipaddress.ip_address(value))
+        elif name in MACS:
+            found[name] = value.hex(":")
+        else:
+            found[name] = value
+    if "protocol" in found:
+        found["proto"] = PROTOCOLS.get(found["protocol"], str(found["protocol"]))
+    if sampling and "sampling_interval" not in found:
+        found["sampling_interval"] = sampling
+    return found

@@ -1,0 +1,138 @@
+"""Each finished capture of a folder is read once, also over restarts, and told when in part."""
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from cgii.base import clock, limits
+from cgii.collect.buffer import Batch
+from cgii.collect.definition import load_definitions
+from cgii.collect.drain import Places
+from cgii.collect.inputs.captures import DONE, READING, Captures, content_name, finished
+from cgii.collect.inputs.follow import Position
+from cgii.collect.listen import Inputs, Listener
+from tests.make_packets import pcap
+from tests.unit.collect.packets.test_patterns import attempt
+
+DEFINITIONS = load_definitions()
+OLD = 1_795_183_200.0
+FRAMES = [frame for port in range(1, 6) for frame in attempt("10.20.3.8", port, is_refused=True)]
+RECORDS = 6  # five conversations and what was seen in all
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LISTEN_FLUSH_SECONDS", 0.01)
+    monkeypatch.setattr(limits, "CAPTURE_LOOK_SECONDS", 0.02)
+
+
+def put(folder: Path, name: str, data: bytes, *, age: float = 1_000) -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    moment = clock.now().timestamp() - age
+    os.utime(path, (moment, moment))
+    return path
+
+
+async def _run(folder: Path, enough: int, known: Mapping[str, Position]) -> list[Batch]:
+    batches: list[Batch] = []
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def deliver(batch: Batch) -> None:
+        batches.append(batch)
+        if sum(len(one.raws) for one in batches) >= enough:
+            loop.call_soon_threadsafe(stop.set)
+
+    listener = Listener(Inputs(others=(Captures(folder),)), DEFINITIONS, deliver, positions=known)
+    if not enough:
+        loop.call_later(1.5, stop.set)
+    async with asyncio.timeout(120):
+        await listener.run(stop)
+    return batches
+
+
+def run(folder: Path, enough: int, known: Mapping[str, Position] | None = None) -> list[Batch]:
+    return asyncio.run(_run(folder, enough, known or {}))
+
+
+def reached(batches: list[Batch]) -> dict[str, Position]:
+    return {one.stream: one for batch in batches for one in batch.positions}
+
+
+def test_a_capture_is_read_and_marked_as_done(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.pcap", pcap(FRAMES))
+    batches = run(tmp_path, RECORDS)
+    raws = [raw for batch in batches for raw in batch.raws]
+    stream = f"pcap:{content_name(path)}"
+
+    assert [raw.seq for raw in raws] == list(range(RECORDS))
+    assert batches[-1].origin.source == "network_traffic"
+    assert reached(batches) == {stream: Position(stream, READING, DONE, RECORDS)}
+
+
+def test_what_was_read_is_not_read_again_under_another_name_or_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    first = put(tmp_path, "a.pcap", pcap(FRAMES))
+    known = reached(run(tmp_path, RECORDS))
+    put(tmp_path, "copia.pcap", first.read_bytes())
+
+    assert sum(len(batch.raws) for batch in run(tmp_path, 0, known)) == 0
+
+
+def test_a_reading_that_was_broken_off_goes_on_with_the_same_numbers(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.pcap", pcap(FRAMES))
+    whole = [raw for batch in run(tmp_path, RECORDS) for raw in batch.raws]
+    stream = f"pcap:{content_name(path)}"
+    rest = run(tmp_path, RECORDS - 2, {stream: Position(stream, READING, 2, 2)})
+
+    assert [raw for batch in rest for raw in batch.raws] == whole[2:]
+
+
+def test_a_capture_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
+    put(tmp_path, "new.pcap", pcap(FRAMES), age=limits.CAPTURE_SETTLED_SECONDS - 10)
+    put(tmp_path, "half.pcap.part", pcap(FRAMES))
+    put(tmp_path, ".hidden", pcap(FRAMES))
+    put(tmp_path, "empty", b"")
+    old = put(tmp_path, "old.pcap", pcap(FRAMES))
+
+    assert [path for path, _ in finished(tmp_path, clock.now().timestamp())] == [old]
+
+
+def test_a_damaged_capture_gives_its_records_and_a_loss(tmp_path: Path) -> None:
+    put(tmp_path, "a.pcap", pcap(FRAMES)[:-5])
+    batches = run(tmp_path, RECORDS + 1)
+    (told,) = (json.loads(raw.data) for batch in batches for raw in batch.raws
+               if batch.origin.source == "sensor_losses")  # fmt: skip
+
+    assert (told["kind"], told["input"], told["reason"]) == ("damage", "pcap", "partial")
+    assert told["file"].endswith("a.pcap")
+    assert told["records"] == RECORDS
+
+
+def test_what_is_no_capture_is_passed_over(tmp_path: Path) -> None:
+    put(tmp_path, "notes.txt", b"hello")
+
+    assert run(tmp_path, 0) == []
+
+
+def test_a_folder_that_is_missing_ends_nothing(tmp_path: Path) -> None:
+    assert run(tmp_path / "nowhere", 0) == []
+
+
+def test_places_forget_the_oldest_captures_and_no_other_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CAPTURE_PLACES_MAX", 3)
+    places = Places(tmp_path / "places.json")
+    places.keep([Position("file:/var/log/auth.log", "e", 1, 1)])
+    for number in range(6):
+        places.keep([Position(f"pcap:{number}", READING, DONE, 1)])
+
+    wanted = {"file:/var/log/auth.log", "pcap:3", "pcap:4", "pcap:5"}
+    assert set(places.known) == set(Places(tmp_path / "places.json").known) == wanted

@@ -1,0 +1,129 @@
+"""An interface is captured on, filtered by the kernel, and says why it cannot be."""
+
+import asyncio
+import json
+import socket
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from cgii.base import limits
+from cgii.base.errors import Invalid, Unavailable
+from cgii.collect.buffer import Batch
+from cgii.collect.definition import load_definitions
+from cgii.collect.inputs.live import Live
+from cgii.collect.listen import Inputs, Listener
+from cgii.collect.packets.live import Interface
+from tests.make_packets import dns_query
+
+
+def may_capture() -> bool:
+    try:
+        Interface("lo").close()
+    except Unavailable:
+        return False
+    return True
+
+
+def has_libpcap() -> bool:
+    try:
+        Interface("lo", "udp").close()
+    except Unavailable:
+        return False
+    return True
+
+
+needs_right = pytest.mark.skipif(not may_capture(), reason="this user has no CAP_NET_RAW")
+needs_libpcap = pytest.mark.skipif(
+    may_capture() and not has_libpcap(), reason="libpcap is not installed"
+)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "LISTEN_FLUSH_SECONDS", 0.01)
+
+
+async def capture(ports: list[int], filter_text: str = "") -> list[dict[str, Any]]:
+    """What is told of DNS questions to these ports of this machine."""
+    found: list[dict[str, Any]] = []
+    stop = asyncio.Event()
+
+    def deliver(batch: Batch) -> None:
+        found.extend(json.loads(bytes(raw.data)) for raw in batch.raws)  # type: ignore[arg-type]
+
+    live = Live("lo", filter_text)
+    listener = Listener(Inputs(others=(live,)), load_definitions(), deliver)
+    async with asyncio.timeout(60):
+        running = asyncio.create_task(listener.run(stop))
+        await live.started.wait()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for port in ports:
+                sender.sendto(dns_query(1, f"puerto-{port}.example"), ("127.0.0.9", port))
+        await asyncio.to_thread(_until_quiet)
+        stop.set()
+        await running
+    return found
+
+
+def _until_quiet() -> None:
+    """Return once the kernel has handed over what was sent: a look and a half."""
+    with closing(Interface("lo")) as card:
+        card.pull(0.5)
+        card.pull(0.5)
+
+
+@needs_right
+def test_what_passes_an_interface_is_told() -> None:
+    found = asyncio.run(capture([53, 9_953]))
+    dns = [one for one in found if one["network_traffic"] == "dns"]
+    conns = [one for one in found if one.get("id.resp_h") == "127.0.0.9" and "conn_state" in one]
+
+    assert [one["query"] for one in dns] == ["puerto-53.example"]
+    assert sorted(one["id.resp_p"] for one in conns) == [53, 9_953]
+    assert {one["orig_pkts"] for one in conns} == {1}  # not once more as going out
+
+
+@needs_right
+@needs_libpcap
+def test_a_filter_keeps_the_rest_out() -> None:
+    found = asyncio.run(capture([53, 9_953], "udp and dst host 127.0.0.9 and port 9953"))
+    conns = [one for one in found if one["network_traffic"] == "conn"]
+
+    assert [one["id.resp_p"] for one in conns] == [9_953]
+
+
+@needs_right
+@needs_libpcap
+def test_a_bad_filter_is_said() -> None:
+    with pytest.raises(Invalid, match="tcpdump"):
+        Interface("lo", "what is this")
+
+
+@needs_right
+def test_an_interface_that_is_not_there_is_said() -> None:
+    with pytest.raises(Unavailable, match="nowhere0"):
+        Interface("nowhere0")
+
+
+def test_without_the_right_the_sentence_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> socket.socket:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+
+    with pytest.raises(Unavailable, match="CAP_NET_RAW"):
+        Interface("eth0")
+
+
+@needs_right
+def test_what_the_kernel_dropped_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CAPTURE_RECEIVE_BYTES", 1)
+    card = Interface("lo")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _ in range(2_000):
+            sender.sendto(bytes(1_000), ("127.0.0.9", 9_953))
+
+    assert card.dropped() > 0
+    card.close()

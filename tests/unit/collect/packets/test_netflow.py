@@ -1,0 +1,187 @@
+"""NetFlow v5, v9 and IPFIX are read; templates are waited for, losses counted, nothing grows."""
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cgii.base import limits
+from cgii.collect.packets.netflow import Exporters
+from tests.make_netflow import (
+    FIELDS,
+    flow_5,
+    ipfix,
+    one_set,
+    record,
+    template,
+    version_5,
+    version_9,
+)
+from tests.make_packets import START
+
+ROUTER = "10.20.0.1"
+FLOW = flow_5("10.20.1.44", "203.0.113.9")
+
+
+def test_version_5_is_read() -> None:
+    (found,) = Exporters().read(version_5([FLOW]), ROUTER)
+
+    assert (found["src_ip"], found["src_port"]) == ("10.20.1.44", 50_000)
+    assert (found["dst_ip"], found["dst_port"]) == ("203.0.113.9", 443)
+    assert (found["bytes"], found["packets"], found["proto"]) == (900, 10, "tcp")
+    assert (found["first"], found["last"], found["ts"]) == (START - 3, START - 1, START - 1)
+    assert (found["exporter"], found["netflow_version"], found["tcp_flags"]) == (ROUTER, 5, 0x1B)
+
+
+def test_sampling_is_told_and_counts_are_left_as_they_are() -> None:
+    (found,) = Exporters().read(version_5([FLOW], sampling=0x4000 | 1_000), ROUTER)
+
+    assert (found["sampling_interval"], found["bytes"]) == (1_000, 900)
+
+
+@pytest.mark.parametrize("make", [version_9, ipfix])
+def test_records_are_read_by_their_template(make: type) -> None:
+    kind = 0 if make is version_9 else 2
+    exporters = Exporters()
+    data = make(template(256, FIELDS, kind), one_set(256, record() + record(port=22)))
+    found = exporters.read(data, ROUTER)
+
+    assert [(one["src_ip"], one["dst_port"], one["bytes"]) for one in found] == [
+        ("10.20.1.44", 443, 900), ("10.20.1.44", 22, 900),
+    ]  # fmt: skip
+
+
+def test_the_uptime_of_version_9_becomes_a_moment() -> None:
+    data = version_9(template(256, FIELDS), one_set(256, record()))
+    (found,) = Exporters().read(data, ROUTER)
+
+    assert (found["first"], found["last"]) == (START - 3, START - 1)
+
+
+def test_an_uptime_that_began_again_is_understood() -> None:
+    from cgii.collect.packets.netflow import Moment
+
+    assert Moment(9, 1_000.0, 500).of_uptime(2**32 - 500) == 999.0
+
+
+def test_records_wait_for_their_template() -> None:
+    exporters = Exporters()
+
+    assert exporters.read(version_9(one_set(256, record())), ROUTER) == []
+    (found,) = exporters.read(version_9(template(256, FIELDS), sequence=1), ROUTER)
+    assert found["dst_port"] == 443
+    assert exporters.unexplained == 0
+
+
+def test_what_waits_in_vain_gives_way_and_is_counted() -> None:
+    exporters = Exporters()
+    for number in range(limits.NETFLOW_WAITING_SETS_MAX + 7):
+        exporters.read(version_9(one_set(300, record()), sequence=number), ROUTER)
+
+    assert exporters.unexplained == 7
+
+
+def test_templates_are_of_one_exporter_and_domain() -> None:
+    exporters = Exporters()
+    exporters.read(version_9(template(256, FIELDS)), ROUTER)
+
+    assert exporters.read(version_9(one_set(256, record()), domain=9), ROUTER) == []
+    assert exporters.read(version_9(one_set(256, record())), "10.20.0.2") == []
+    assert len(exporters.read(version_9(one_set(256, record()), sequence=1), ROUTER)) == 1
+
+
+def test_a_template_may_change() -> None:
+    exporters = Exporters()
+    exporters.read(version_9(template(256, FIELDS)), ROUTER)
+    data = version_9(
+        template(256, [(8, 4), (1, 8)]), one_set(256, b"\x0a\0\0\1" + b"\xff" * 8), sequence=1
+    )
+    (found,) = exporters.read(data, ROUTER)
+
+    assert (found["src_ip"], found["bytes"]) == ("10.0.0.1", 2**64 - 1)
+
+
+def test_sampling_comes_from_options_too() -> None:
+    exporters = Exporters()
+    options = one_set(1, struct.pack(">HHH", 257, 4, 4) + struct.pack(">HHHH", 1, 4, 34, 4))
+    exporters.read(version_9(options, one_set(257, struct.pack(">II", 1, 512))), ROUTER)
+    data = version_9(template(256, FIELDS), one_set(256, record()), sequence=1)
+
+    assert exporters.read(data, ROUTER)[0]["sampling_interval"] == 512
+
+
+def test_fields_of_makers_and_of_variable_length_are_passed_over() -> None:
+    fields = struct.pack(">HHIHHHH", 0x8000 | 5, 0xFFFF, 9, 82, 0xFFFF, 8, 4)
+    layout = one_set(2, struct.pack(">HH", 256, 3) + fields)
+    data = b"\3abc" + b"\xff\1\0" + bytes(256) + b"\x0a\0\0\1"
+    (found,) = Exporters().read(ipfix(layout, one_set(256, data)), ROUTER)
+
+    assert found["src_ip"] == "10.0.0.1"
+
+
+def test_milliseconds_of_ipfix_become_moments() -> None:
+    layout = template(256, [(8, 4), (152, 8), (153, 8)], 2)
+    times = struct.pack(">QQ", START * 1_000 - 500, START * 1_000)
+    (found,) = Exporters().read(ipfix(layout, one_set(256, b"\x0a\0\0\1" + times)), ROUTER)
+
+    assert (found["first"], found["ts"]) == (START - 0.5, START)
+
+
+def test_numbers_that_are_missing_are_losses() -> None:
+    exporters = Exporters()
+    exporters.read(version_5([FLOW, FLOW], sequence=100), ROUTER)
+    exporters.read(version_5([FLOW], sequence=102), ROUTER)
+    assert exporters.lost == 0
+    exporters.read(version_5([FLOW], sequence=110), ROUTER)
+    assert exporters.lost == 7
+    exporters.read(version_9(sequence=5), ROUTER)
+    exporters.read(version_9(sequence=8), ROUTER)
+    assert exporters.lost == 9
+
+
+def test_an_exporter_that_began_again_lost_nothing() -> None:
+    exporters = Exporters()
+    exporters.read(version_5([FLOW], sequence=1_000_000), ROUTER)
+    exporters.read(version_5([FLOW], sequence=0), ROUTER)
+
+    assert exporters.lost == 0
+
+
+def test_exporters_and_templates_are_bounded() -> None:
+    exporters = Exporters()
+    for number in range(limits.NETFLOW_DOMAINS_MAX + 50):
+        exporters.read(version_9(domain=number), ROUTER)
+    for number in range(256, 256 + limits.NETFLOW_TEMPLATES_MAX + 50):
+        exporters.read(version_9(template(number, FIELDS)), "10.0.0.9")
+
+    assert len(exporters.domains) == limits.NETFLOW_DOMAINS_MAX
+    assert len(exporters.domains["10.0.0.9", 9, 0].templates) == limits.NETFLOW_TEMPLATES_MAX
+
+
+def test_a_template_without_bytes_makes_no_endless_records() -> None:
+    data = ipfix(template(256, [(8, 0)], 2), one_set(256, bytes(400)))
+
+    assert Exporters().read(data, ROUTER) == []
+
+
+@given(st.lists(st.binary(max_size=200), max_size=5), st.sampled_from([5, 9, 10, None]))
+def test_no_datagram_makes_the_reader_fail(datagrams: list[bytes], version: int | None) -> None:
+    exporters = Exporters()
+    for data in datagrams:
+        head = b"" if version is None else struct.pack(">H", version)
+        exporters.read(head + data, ROUTER)
+
+
+@given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 255)), max_size=6))
+def test_no_changed_byte_makes_the_reader_fail(changes: list[tuple[int, int]]) -> None:
+    exporters = Exporters()
+    for whole in (
+        version_5([FLOW] * 3),
+        version_9(template(256, FIELDS), one_set(256, record() * 3)),
+        ipfix(template(256, [*FIELDS, (82, 0xFFFF)], 2), one_set(256, record() + b"\2ab")),
+    ):
+        broken = bytearray(whole)
+        for at, value in changes:
+            broken[at % len(broken)] = value
+        exporters.read(bytes(broken), ROUTER)
