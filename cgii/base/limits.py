@@ -53,6 +53,10 @@ LISTEN_BATCH_RECORDS = 1_000
 KERNEL_LOOK_SECONDS = 10  # between two looks for datagrams that the system dropped
 TCP_CONNECTIONS_MAX = 512
 TCP_IDLE_SECONDS_MAX = 600
+TCP_QUIET_SECONDS = 30  # so long without a whole message, a connection may have to give way
+TLS_HANDSHAKE_SECONDS = 10  # for all of it
+TLS_SHUTDOWN_SECONDS = 2
+ACCEPT_PAUSE_SECONDS = 0.5  # after a connection could not be accepted
 
 # --- detecting ---------------------------------------------------------------------------------
 RULE_FILE_BYTES_MAX = 1024 * 1024

@@ -11,6 +11,7 @@ from cgii.base import logs
 from cgii.base.errors import Invalid
 from cgii.base.settings import Settings, load
 from cgii.cli.supervise import die_with_parent
+from cgii.collect import ways_in
 from cgii.collect.config import read_config
 from cgii.collect.definition import load_definitions
 from cgii.collect.drain import Drain, Places, keeper
@@ -32,13 +33,13 @@ def collect(
         return
     sensor = read_config(config)
     logs.configure()
+    definitions = load_definitions(sensor.site)
     inputs = Inputs(
         host=sensor.host,
         udp_port=sensor.syslog_udp_port,
         tcp_port=sensor.syslog_tcp_port,
-        others=tuple(Follow(one.source, one.path) for one in sensor.follow),
+        others=tuple(ways_in.of_sensor(sensor, definitions)),
     )
-    definitions = load_definitions(sensor.site)
     spool = Spool(sensor.spool or config.parent / "spool", bytes_max=sensor.spool_mib_max << 20)
     places = Places(spool.folder / "places.json")
     with Sender(sensor.centre, sensor.secret) as sender:
@@ -62,7 +63,10 @@ def _collect_here(settings: Settings) -> None:
         host=settings.syslog_host,
         udp_port=settings.syslog_udp_port or None,
         tcp_port=settings.syslog_tcp_port or None,
-        others=tuple(_follow(text) for text in settings.follow),
+        others=(
+            *(_follow(text) for text in settings.follow),
+            *ways_in.tls_of_centre(settings, centre.definitions),
+        ),
     )
     _listen(
         Listener(inputs, centre.definitions, deliver_to(centre), positions=positions_of(centre))

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cgii.base import limits
 from cgii.base.errors import Invalid
+from cgii.collect.input_config import InputsConfig
 
 
 class FollowConfig(BaseModel):
@@ -18,10 +19,9 @@ class FollowConfig(BaseModel):
     path: Path
 
 
-class SensorConfig(BaseModel):
+class SensorConfig(InputsConfig):
     """`sensor.toml`: the centre, the token and the inputs."""
 
-    model_config = ConfigDict(extra="forbid")
     centre: str = Field(pattern=r"^https?://")
     token: str = ""
     token_file: Path | None = None

@@ -1,0 +1,33 @@
+"""Makes the inputs that a sensor's file, or the centre's settings, name."""
+
+from collections.abc import Iterator
+
+from cgii.base.errors import Invalid
+from cgii.base.settings import Settings
+from cgii.collect.config import SensorConfig
+from cgii.collect.definition import Definitions
+from cgii.collect.inputs.following import Follow
+from cgii.collect.inputs.outlet import Input
+from cgii.collect.inputs.syslog_tls import SyslogTls
+from cgii.collect.inputs.tls import TlsFiles
+
+
+def of_sensor(sensor: SensorConfig, definitions: Definitions) -> Iterator[Input]:
+    """Every input of `sensor.toml` that runs by itself."""
+    for one in sensor.follow:
+        yield Follow(one.source, one.path)
+    if sensor.syslog_tls_port is not None and sensor.tls_files is not None:
+        yield SyslogTls(sensor.host, sensor.syslog_tls_port, sensor.tls_files, definitions)
+
+
+def tls_of_centre(settings: Settings, definitions: Definitions) -> Iterator[Input]:
+    """The centre's own listener with TLS, if it has one. Raises Invalid without a certificate."""
+    if not settings.syslog_tls_port:
+        return
+    certificate, key = settings.syslog_tls_certificate, settings.syslog_tls_key
+    if certificate is None or key is None:
+        raise Invalid(
+            "CGII_SYSLOG_TLS_PORT pide CGII_SYSLOG_TLS_CERTIFICATE y CGII_SYSLOG_TLS_KEY."
+        )
+    files = TlsFiles(certificate, key, settings.syslog_tls_client_ca)
+    yield SyslogTls(settings.syslog_host, settings.syslog_tls_port, files, definitions)
