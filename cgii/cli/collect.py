@@ -13,9 +13,11 @@ from cgii.base.settings import Settings, load
 from cgii.cli.supervise import die_with_parent
 from cgii.collect import ways_in
 from cgii.collect.config import read_config
-from cgii.collect.definition import load_definitions
+from cgii.collect.definition import Definitions, load_definitions
 from cgii.collect.drain import Drain, Places, keeper
-from cgii.collect.listen import Follow, Inputs, Listener
+from cgii.collect.input_config import FollowConfig
+from cgii.collect.inputs.outlet import Input
+from cgii.collect.listen import Inputs, Listener
 from cgii.collect.send import Sender
 from cgii.collect.spool import Spool
 
@@ -64,7 +66,7 @@ def _collect_here(settings: Settings) -> None:
         udp_port=settings.syslog_udp_port or None,
         tcp_port=settings.syslog_tcp_port or None,
         others=(
-            *(_follow(text) for text in settings.follow),
+            *(_follow(text, centre.definitions) for text in settings.follow),
             *ways_in.tls_of_centre(settings, centre.definitions),
         ),
     )
@@ -74,11 +76,11 @@ def _collect_here(settings: Settings) -> None:
     centre.close()
 
 
-def _follow(text: str) -> Follow:
+def _follow(text: str, definitions: Definitions) -> Input:
     source, separator, path = text.partition("=")
     if not separator:
         raise Invalid("CGII_FOLLOW espera «fuente=ruta», no «{text}».", text=text)
-    return Follow(source, Path(path))
+    return ways_in.following(FollowConfig(source=source, path=Path(path)), definitions)
 
 
 def _listen(listener: Listener) -> None:

@@ -4,19 +4,11 @@ import os
 import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from cgii.base import limits
 from cgii.base.errors import Invalid
 from cgii.collect.input_config import InputsConfig
-
-
-class FollowConfig(BaseModel):
-    """A file to follow, as the sensor's TOML file names it."""
-
-    model_config = ConfigDict(extra="forbid")
-    source: str
-    path: Path
 
 
 class SensorConfig(InputsConfig):
@@ -29,7 +21,6 @@ class SensorConfig(InputsConfig):
     host: str = "127.0.0.1"
     syslog_udp_port: int | None = Field(None, ge=1, le=65535)
     syslog_tcp_port: int | None = Field(None, ge=1, le=65535)
-    follow: tuple[FollowConfig, ...] = ()
     spool: Path | None = None  # beside this file unless it is given
     spool_mib_max: int = Field(limits.SPOOL_BYTES_MAX >> 20, ge=16)
 

@@ -14,7 +14,7 @@ from cgii.base.errors import Invalid, NotAllowed, NotSignedIn, Unavailable
 from cgii.base.ids import token
 from cgii.collect import gaps
 from cgii.collect.buffer import Batch
-from cgii.collect.inputs.follow import Position
+from cgii.collect.inputs.follow import FORGOTTEN, Position
 from cgii.collect.listen import back_off
 from cgii.collect.send import Sender, asked_wait, pack
 from cgii.collect.spool import Spool
@@ -117,6 +117,7 @@ class Places:
         """Remember these; on disk when this returns. Raises Unavailable if that cannot be."""
         with self._lock:
             known = self._known | {one.stream: one for one in positions}
+            known = {name: one for name, one in known.items() if one.offset != FORGOTTEN}
             rows = {key: [one.epoch, one.offset, one.seq] for key, one in known.items()}
             written = self._path.with_suffix(".new")
             try:

@@ -69,9 +69,13 @@ def read_records(path: Path, source: str, definitions: Definitions) -> Iterator[
 
     Raises Invalid when nothing of the file can be read.
     """
-    head = _head(path, size=16)
     definition = definitions.by_name.get(source)
-    parser = definition.parser if definition is not None else ""
+    yield from read_for(path, definition.parser if definition is not None else "")
+
+
+def read_for(path: Path, parser: str, *, unpacked_max: int | None = None) -> Iterator[Raw]:
+    """The same for a parser by its name. Raises Invalid as `read_records`."""
+    head = _head(path, size=16)
     if head.startswith(MAGIC):
         yield from _read_evtx(path)
     elif head.startswith(UTF16):
@@ -79,7 +83,7 @@ def read_records(path: Path, source: str, definitions: Definitions) -> Iterator[
     elif parser in JSON_PARSERS and (shape := _document(path)) is not None:
         yield from shape
     else:
-        yield from _read_lines(path)
+        yield from _read_lines(path, unpacked_max or limits.FILE_UNPACKED_BYTES_MAX)
 
 
 def _open(path: Path) -> BinaryIO:
@@ -149,7 +153,7 @@ def _first_objects(text: str) -> list[dict[str, Any]]:
     return [found.value] if found is not None and isinstance(found.value, dict) else []
 
 
-def _read_lines(path: Path) -> Iterator[Raw]:
+def _read_lines(path: Path, unpacked_max: int) -> Iterator[Raw]:
     cutter = LineCutter()
     counter = itertools.count()
     with _open(path) as file:
@@ -163,7 +167,7 @@ def _read_lines(path: Path) -> Iterator[Raw]:
                 damage = f"El archivo está dañado o incompleto: {error}"
                 break
             unpacked += len(piece)
-            if unpacked > limits.FILE_UNPACKED_BYTES_MAX:
+            if unpacked > unpacked_max:
                 damage = "El archivo desempaquetado es demasiado grande; se leyó su comienzo."
                 break
             if not piece:

@@ -1,11 +1,39 @@
 """What `sensor.toml` says of each way in, checked."""
 
+import glob
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cgii.collect.inputs.tls import TlsFiles
+
+
+class FollowConfig(BaseModel):
+    """A file, a folder or a pattern to follow; `whole`: of files that do not grow."""
+
+    model_config = ConfigDict(extra="forbid")
+    source: str
+    path: Path
+    whole: bool = False
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it may name several files."""
+        return glob.has_magic(str(self.path)) or self.path.is_dir()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its files are read once each, from beginning to end."""
+        return self.whole or self.path.suffix == ".gz"
+
+
+class EventLogsConfig(BaseModel):
+    """A folder into which Windows event logs (EVTX) are copied."""
+
+    model_config = ConfigDict(extra="forbid")
+    folder: Path
+    source: str = "windows_events"
 
 
 class InputsConfig(BaseModel):
@@ -16,6 +44,9 @@ class InputsConfig(BaseModel):
     syslog_tls_certificate: Path | None = None
     syslog_tls_key: Path | None = None
     syslog_tls_client_ca: Path | None = None
+
+    follow: tuple[FollowConfig, ...] = ()
+    evtx: tuple[EventLogsConfig, ...] = ()
 
     @model_validator(mode="after")
     def _with_certificate(self) -> Self:

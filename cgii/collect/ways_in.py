@@ -6,18 +6,33 @@ from cgii.base.errors import Invalid
 from cgii.base.settings import Settings
 from cgii.collect.config import SensorConfig
 from cgii.collect.definition import Definitions
+from cgii.collect.input_config import FollowConfig
+from cgii.collect.inputs.event_logs import EventLogs
 from cgii.collect.inputs.following import Follow
 from cgii.collect.inputs.outlet import Input
+from cgii.collect.inputs.pattern import FollowPattern
 from cgii.collect.inputs.syslog_tls import SyslogTls
 from cgii.collect.inputs.tls import TlsFiles
+from cgii.collect.inputs.whole import WholeFiles
 
 
 def of_sensor(sensor: SensorConfig, definitions: Definitions) -> Iterator[Input]:
     """Every input of `sensor.toml` that runs by itself."""
     for one in sensor.follow:
-        yield Follow(one.source, one.path)
+        yield following(one, definitions)
+    for logs in sensor.evtx:
+        yield EventLogs(logs.source, str(logs.folder))
     if sensor.syslog_tls_port is not None and sensor.tls_files is not None:
         yield SyslogTls(sensor.host, sensor.syslog_tls_port, sensor.tls_files, definitions)
+
+
+def following(one: FollowConfig, definitions: Definitions) -> Input:
+    """The input for a file, a folder or a pattern."""
+    path = str(one.path)
+    if one.is_whole:
+        definition = definitions.by_name.get(one.source)
+        return WholeFiles(one.source, path, definition.parser if definition else "")
+    return FollowPattern(one.source, path) if one.is_pattern else Follow(one.source, one.path)
 
 
 def tls_of_centre(settings: Settings, definitions: Definitions) -> Iterator[Input]:
