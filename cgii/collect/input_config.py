@@ -4,9 +4,12 @@ import glob
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, model_validator
 
+from cgii.base import limits
+from cgii.base.errors import Invalid
 from cgii.collect.inputs.tls import TlsFiles
+from cgii.collect.outgoing import Target, target_of
 
 
 class FollowConfig(BaseModel):
@@ -36,6 +39,39 @@ class EventLogsConfig(BaseModel):
     source: str = "windows_events"
 
 
+class PullConfig(BaseModel):
+    """An HTTP interface that is asked for records."""
+
+    model_config = ConfigDict(extra="forbid")
+    source: str
+    url: str = Field(max_length=limits.CURSOR_CHARS_MAX)
+    every_seconds: int = Field(60, ge=5, le=86_400)
+    records: str = ""  # a dotted path in the answer; empty: the answer is the list
+    cursor: str = ""  # a dotted path, or `link` for the Link header
+    parameter: str = ""  # that gives the cursor back; empty: the cursor is an address
+    headers: dict[str, str] = {}
+    token_file: Path | None = None
+    auth_header: str = "Authorization"
+    auth_prefix: str = "Bearer "
+    networks: tuple[IPvAnyNetwork, ...] = ()  # not public, and allowed all the same
+    ca: Path | None = None
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        try:
+            target = self.target
+        except Invalid as error:
+            raise ValueError(str(error)) from error
+        if target.scheme == "http" and not self.networks:
+            raise ValueError("sin TLS solo se pregunta en redes propias: nómbrelas en networks")
+        return self
+
+    @property
+    def target(self) -> Target:
+        """The server that may be asked."""
+        return target_of(self.url, self.networks, self.ca)
+
+
 class InputsConfig(BaseModel):
     """The part of `sensor.toml` that names the inputs which run by themselves."""
 
@@ -47,6 +83,7 @@ class InputsConfig(BaseModel):
 
     follow: tuple[FollowConfig, ...] = ()
     evtx: tuple[EventLogsConfig, ...] = ()
+    pull: tuple[PullConfig, ...] = ()
 
     @model_validator(mode="after")
     def _with_certificate(self) -> Self:

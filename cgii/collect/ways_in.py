@@ -11,6 +11,7 @@ from cgii.collect.inputs.event_logs import EventLogs
 from cgii.collect.inputs.following import Follow
 from cgii.collect.inputs.outlet import Input
 from cgii.collect.inputs.pattern import FollowPattern
+from cgii.collect.inputs.pull import Pull
 from cgii.collect.inputs.syslog_tls import SyslogTls
 from cgii.collect.inputs.tls import TlsFiles
 from cgii.collect.inputs.whole import WholeFiles
@@ -18,10 +19,12 @@ from cgii.collect.inputs.whole import WholeFiles
 
 def of_sensor(sensor: SensorConfig, definitions: Definitions) -> Iterator[Input]:
     """Every input of `sensor.toml` that runs by itself."""
-    for one in sensor.follow:
-        yield following(one, definitions)
+    for file in sensor.follow:
+        yield following(file, definitions)
     for logs in sensor.evtx:
         yield EventLogs(logs.source, str(logs.folder))
+    for one in sensor.pull:
+        yield Pull(**one.model_dump(exclude={"networks", "ca"}), target=one.target)
     if sensor.syslog_tls_port is not None and sensor.tls_files is not None:
         yield SyslogTls(sensor.host, sensor.syslog_tls_port, sensor.tls_files, definitions)
 
