@@ -72,6 +72,26 @@ class PullConfig(BaseModel):
         return target_of(self.url, self.networks, self.ca)
 
 
+class MailboxConfig(BaseModel):
+    """A mailbox whose mails are records, such as where people report phishing."""
+
+    model_config = ConfigDict(extra="forbid")
+    host: str = Field(pattern=r"^[\w.:-]+$")
+    port: int = Field(993, ge=1, le=65535)
+    user: str
+    password_file: Path
+    folder: str = Field("INBOX", pattern=r"^[ -~]+$")
+    source: str = "mail_report"
+    every_seconds: int = Field(60, ge=10, le=86_400)
+    networks: tuple[IPvAnyNetwork, ...] = ()
+    ca: Path | None = None
+
+    @property
+    def target(self) -> Target:
+        """The server."""
+        return Target("imaps", self.host, self.port, self.networks, self.ca)
+
+
 class InputsConfig(BaseModel):
     """The part of `sensor.toml` that names the inputs which run by themselves."""
 
@@ -84,6 +104,7 @@ class InputsConfig(BaseModel):
     follow: tuple[FollowConfig, ...] = ()
     evtx: tuple[EventLogsConfig, ...] = ()
     pull: tuple[PullConfig, ...] = ()
+    imap: tuple[MailboxConfig, ...] = ()
 
     @model_validator(mode="after")
     def _with_certificate(self) -> Self:

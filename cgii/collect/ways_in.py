@@ -9,6 +9,7 @@ from cgii.collect.definition import Definitions
 from cgii.collect.input_config import FollowConfig
 from cgii.collect.inputs.event_logs import EventLogs
 from cgii.collect.inputs.following import Follow
+from cgii.collect.inputs.mail import Mailbox
 from cgii.collect.inputs.outlet import Input
 from cgii.collect.inputs.pattern import FollowPattern
 from cgii.collect.inputs.pull import Pull
@@ -25,6 +26,11 @@ def of_sensor(sensor: SensorConfig, definitions: Definitions) -> Iterator[Input]
         yield EventLogs(logs.source, str(logs.folder))
     for one in sensor.pull:
         yield Pull(**one.model_dump(exclude={"networks", "ca"}), target=one.target)
+    for box in sensor.imap:
+        yield Mailbox(
+            box.source, box.target, box.user, box.password_file,
+            folder=box.folder, every_seconds=box.every_seconds,
+        )  # fmt: skip
     if sensor.syslog_tls_port is not None and sensor.tls_files is not None:
         yield SyslogTls(sensor.host, sensor.syslog_tls_port, sensor.tls_files, definitions)
 

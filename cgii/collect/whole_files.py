@@ -29,7 +29,7 @@ Numbered = tuple[int, bytes] | DamagedLog
 def main() -> None:
     """Read the file that the one argument names, as `whole_child.Request`."""
     request = json.loads(sys.argv[1])
-    _give_up_rights(request["bytes"])
+    give_up_rights(request["bytes"])
     descriptor = request["descriptor"]
     if request["after"] is None:
         answers = records(Path(f"/dev/fd/{descriptor}"), request["parser"])
@@ -103,7 +103,8 @@ def _loss(reason: str, detail: str) -> dict[str, str]:
     return {"loss": reason, "detail": detail[: limits.SHORT_TEXT_CHARS_MAX]}
 
 
-def _give_up_rights(file_bytes: int) -> None:
+def give_up_rights(file_bytes: int) -> None:
+    """From now on: no file written, no process, and bounded memory and time."""
     memory = limits.WHOLE_MEMORY_BYTES + 4 * min(file_bytes, limits.EVTX_BYTES_MAX)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     seconds = limits.WHOLE_CPU_SECONDS

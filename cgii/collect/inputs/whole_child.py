@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import orjson
 
@@ -54,7 +55,14 @@ class Loss:
     detail: str = ""
 
 
-Answer = Begins | Record | Loss
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the child turns to next; it may die over it."""
+
+    number: int
+
+
+Answer = Begins | Record | Loss | Step
 
 
 def search_path() -> str:
@@ -62,14 +70,21 @@ def search_path() -> str:
     return str(content.PACKAGE.parent)
 
 
-async def read_whole(request: Request) -> AsyncGenerator[Answer, None]:
-    """What is in the file; a child that dies or falls silent ends it with a Loss."""
+def read_whole(request: Request) -> AsyncGenerator[Answer, None]:
+    """What is in the file, to be closed by whoever asks."""
+    return run_child(CHILD, asdict(request), request.descriptor)
+
+
+async def run_child(
+    module: str, request: dict[str, Any], *descriptors: int
+) -> AsyncGenerator[Answer, None]:
+    """What a child says; one that dies or falls silent ends it with a Loss."""
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-s", "-m", CHILD, json.dumps(asdict(request))),
+        *(sys.executable, "-P", "-s", "-m", module, json.dumps(request)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        pass_fds=(request.descriptor,),
+        pass_fds=descriptors,
         cwd="/",
         env=ENVIRONMENT | {"PYTHONPATH": search_path()},
         start_new_session=True,
@@ -119,4 +134,6 @@ def _answer(said: object) -> Answer | None:
         return None
     if "loss" in said:
         return Loss(str(said["loss"]), str(said["detail"]))
+    if "step" in said:
+        return Step(int(said["step"]))
     return Begins(str(said["begins"]), bool(said["continues"]))
