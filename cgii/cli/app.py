@@ -18,7 +18,7 @@ COMMANDS = {
     "run": "cgii.cli.run:run",
     "serve": "cgii.cli.run:serve",
     "work": "cgii.cli.run:work",
-    "collect": "cgii.cli.collect:collect",
+    "collect": "cgii.cli.collect:collecting",
     "scan": "cgii.cli.scan:scan",
     "yara": "cgii.cli.yara:yara",
     "check": "cgii.cli.check:check",

@@ -10,6 +10,7 @@ import typer
 from cgii.base import logs
 from cgii.base.errors import Invalid
 from cgii.base.settings import Settings, load
+from cgii.cli.collect_check import check, unit
 from cgii.cli.supervise import die_with_parent
 from cgii.collect import ways_in
 from cgii.collect.config import read_config
@@ -21,14 +22,20 @@ from cgii.collect.listen import Inputs, Listener
 from cgii.collect.send import Sender
 from cgii.collect.spool import Spool
 
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(help="Archivo TOML del sensor; sin él se entrega al centro de esta máquina."),
+]
+collecting = typer.Typer(help="Recibe syslog y sigue archivos, y entrega lo recibido al centro.")
+collecting.command("check")(check)
+collecting.command("unit")(unit)
 
-def collect(
-    config: Annotated[
-        Path | None,
-        typer.Option(help="Archivo TOML del sensor; sin él se entrega al centro de esta máquina."),
-    ] = None,
-) -> None:
+
+@collecting.callback(invoke_without_command=True)
+def collect(context: typer.Context, config: ConfigFile = None) -> None:
     """Recibe syslog y sigue archivos, y entrega lo recibido al centro."""
+    if context.invoked_subcommand is not None:
+        return
     die_with_parent()
     if config is None:
         _collect_here(load())

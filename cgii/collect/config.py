@@ -8,10 +8,10 @@ from pydantic import Field, ValidationError
 
 from cgii.base import limits
 from cgii.base.errors import Invalid
-from cgii.collect.input_config import InputsConfig
+from cgii.collect.input_config import FollowConfig, LocalInputs
 
 
-class SensorConfig(InputsConfig):
+class SensorConfig(LocalInputs):
     """`sensor.toml`: the centre, the token and the inputs."""
 
     centre: str = Field(pattern=r"^https?://")
@@ -21,6 +21,7 @@ class SensorConfig(InputsConfig):
     host: str = "127.0.0.1"
     syslog_udp_port: int | None = Field(None, ge=1, le=65535)
     syslog_tcp_port: int | None = Field(None, ge=1, le=65535)
+    follow: tuple[FollowConfig, ...] = ()
     spool: Path | None = None  # beside this file unless it is given
     spool_mib_max: int = Field(limits.SPOOL_BYTES_MAX >> 20, ge=16)
 

@@ -92,8 +92,8 @@ class MailboxConfig(BaseModel):
         return Target("imaps", self.host, self.port, self.networks, self.ca)
 
 
-class InputsConfig(BaseModel):
-    """The part of `sensor.toml` that names the inputs which run by themselves."""
+class LocalInputs(BaseModel):
+    """Inputs that only the machine's own file may name: they read its keys and secrets."""
 
     model_config = ConfigDict(extra="forbid")
     syslog_tls_port: int | None = Field(None, ge=1, le=65535)
@@ -101,7 +101,6 @@ class InputsConfig(BaseModel):
     syslog_tls_key: Path | None = None
     syslog_tls_client_ca: Path | None = None
 
-    follow: tuple[FollowConfig, ...] = ()
     evtx: tuple[EventLogsConfig, ...] = ()
     pull: tuple[PullConfig, ...] = ()
     imap: tuple[MailboxConfig, ...] = ()

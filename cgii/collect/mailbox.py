@@ -42,7 +42,15 @@ class PinnedIMAP(imaplib.IMAP4_SSL):
 
     def _create_socket(self, timeout: float | None) -> ssl.SSLSocket:
         found = socket.create_connection((self._address, self.port), timeout)
-        return self.ssl_context.wrap_socket(found, server_hostname=self.host)
+        secured: ssl.SSLSocket = self.ssl_context.wrap_socket(found, server_hostname=self.host)
+        return secured
+
+
+def connected(address: str, host: str, port: int, *, ca: str | None) -> PinnedIMAP:
+    """A connection with TLS 1.2 or newer. Raises IMAP4.error or OSError."""
+    context = ssl.create_default_context(cafile=ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return PinnedIMAP(address, host, port, context)
 
 
 def main() -> None:
@@ -59,10 +67,8 @@ def main() -> None:
 
 def read(request: dict[str, Any]) -> Iterator[Any]:
     """Every new mail in the order of its number. Raises IMAP4.error, OSError or ValueError."""
-    context = ssl.create_default_context(cafile=request["ca"])
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     password = Path(request["password_file"]).read_text().strip()
-    box = PinnedIMAP(request["address"], request["host"], request["port"], context)
+    box = connected(request["address"], request["host"], request["port"], ca=request["ca"])
     try:
         box.login(request["user"], password)
         yield from _new_mails(box, request)

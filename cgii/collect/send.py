@@ -4,13 +4,16 @@ import gzip
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any
 
 import httpx2
 import orjson
 
-from cgii.base import limits
+from cgii.base import clock, limits
 from cgii.base.errors import Invalid, NotAllowed, NotSignedIn, Unavailable
 from cgii.collect import convert
 from cgii.collect.buffer import Batch
@@ -33,6 +36,7 @@ class Sender:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._pause = pause
+        self.skew = timedelta(0)  # our clock before the centre's, as its last answer said
         self._client = httpx2.Client(
             base_url=centre.rstrip("/"),
             headers={"Authorization": f"Bearer {token}"},
@@ -82,6 +86,9 @@ class Sender:
             raise Unavailable(
                 "El centro no responde: {reason}.", reason=str(error) or type(error).__name__
             ) from error
+        with suppress(TypeError, ValueError):  # a centre that tells no time has our time
+            there = parsedate_to_datetime(answer.headers.get("Date", ""))
+            self.skew = clock.now() - there.astimezone(UTC)
         status = answer.status_code
         if status == 200:
             return
