@@ -110,7 +110,8 @@ class Asker:
             raise Unavailable(
                 "{host} tarda más de {limit} s.", host=target.host, limit=limits.PULL_SECONDS_MAX
             ) from error
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+            # ValueError: a header that cannot be sent, such as a token with an accent in it
             raise Unavailable(
                 "{host} no responde: {reason}.",
                 host=target.host,

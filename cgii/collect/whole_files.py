@@ -19,6 +19,7 @@ import orjson
 from cgii.base import limits
 from cgii.base.errors import Invalid
 from cgii.base.ids import digest
+from cgii.collect.documents import as_json
 from cgii.collect.event_logs import DamagedLog, read_numbered
 from cgii.collect.files import read_for
 from cgii.collect.rejects import Damage
@@ -92,10 +93,7 @@ def event_log(file: BinaryIO, after: int, mark: str) -> Iterator[Any]:
 
 def _text(data: Any) -> str:
     if not isinstance(data, bytes):
-        try:
-            data = orjson.dumps(data)
-        except TypeError:  # half a surrogate pair; the other library writes it as an escape
-            data = json.dumps(data).encode()
+        data = as_json(data)
     return str(data[: limits.LINE_BYTES_MAX + 1].decode(errors="replace"))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from cgii.base import limits, logs
+from cgii.base.errors import Unavailable
 from cgii.base.ids import digest
 from cgii.collect.inputs.follow import Position
 from cgii.collect.inputs.following import wait
@@ -77,7 +78,13 @@ class _Reading:
         self._places: dict[str, Position] = {}
 
     async def read(self, seen: Seen, stop: asyncio.Event) -> None:
-        """Put what a log has beyond what was delivered."""
+        """Put what a log has beyond what was delivered; what cannot be read is tried again."""
+        try:
+            await self._read(seen, stop)
+        except (Unavailable, OSError) as error:
+            log.warning("a log cannot be read", path=str(seen.path), reason=str(error))
+
+    async def _read(self, seen: Seen, stop: asyncio.Event) -> None:
         stream = f"{WAY}:{short(str(seen.path))}"
         known = self._places.get(stream) or self._outlet.known(stream)
         place = _Place.read(known)
@@ -85,13 +92,11 @@ class _Reading:
             return
         if seen.size > limits.EVTX_BYTES_MAX:
             await self._tell(seen, Loss("size"))
-        elif (file := opened(seen)) is not None:
-            with file:
+        else:
+            with opened(seen) as file:
                 start = known or Position(stream, "", 0, 0)
                 if not await self._put(file, seen, start, stop):
                     return
-        else:
-            return
         known = self._places.get(stream) or known or Position(stream, "", 0, 0)
         place = _Place.read(known)
         done = _Place(place.name, place.turn, place.mark, seen.signature)

@@ -10,6 +10,7 @@ import orjson
 
 from cgii.base import limits
 from cgii.base.errors import Invalid
+from cgii.collect.documents import as_json
 
 LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w!#$&+.^`|~-]+\s*(?:=\s*(?:"[^"]*"|[^",;]*))?)*)')
 NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)', re.IGNORECASE)
@@ -47,7 +48,7 @@ def read_page(body: bytes, headers: Mapping[str, str], *, records: str, cursor: 
     text = "" if value is None else str(value)
     if len(text) > limits.CURSOR_CHARS_MAX:
         raise Invalid("El cursor pasa de {limit} caracteres.", limit=limits.CURSOR_CHARS_MAX)
-    return Page(tuple(orjson.dumps(one) for one in found), text)
+    return Page(tuple(as_json(one) for one in found), text)
 
 
 def at_path(value: Any, path: str) -> Any:
@@ -64,11 +65,17 @@ def at_path(value: Any, path: str) -> Any:
 
 
 def address(url: str, cursor: str, parameter: str) -> str:
-    """Where to ask: for a whole address as cursor there, else with it as a parameter."""
+    """Where to ask: for a whole address as cursor there, else with it as a parameter.
+
+    Raises Invalid for a cursor that is no address and should be one.
+    """
     if not cursor:
         return url
     if not parameter:
-        return urljoin(url, cursor)
+        try:
+            return urljoin(url, cursor)
+        except ValueError as error:
+            raise Invalid("El cursor no es una dirección.") from error
     parts = urlsplit(url)
     query = [(name, value) for name, value in parse_qsl(parts.query, True) if name != parameter]
     return urlunsplit(parts._replace(query=urlencode([*query, (parameter, cursor)])))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 
 from cgii.base import limits, logs
+from cgii.base.errors import Unavailable
 from cgii.collect.inputs.follow import Position
 from cgii.collect.inputs.following import wait
 from cgii.collect.inputs.matching import Seen, matching
@@ -45,18 +46,14 @@ class WholeFiles:
             await wait(stop, limits.FOLLOW_SCAN_SECONDS)
 
 
-def opened(seen: Seen) -> BufferedReader | None:
-    """The file for reading; None when it cannot be or is another one by now."""
-    try:
-        descriptor = os.open(seen.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        log.warning("a file cannot be read", path=str(seen.path), reason=error.strerror)
-        return None
+def opened(seen: Seen) -> BufferedReader:
+    """The file for reading. Raises OSError if it cannot be, or is another one by now."""
+    descriptor = os.open(seen.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     file = os.fdopen(descriptor, "rb")
     if os.fstat(descriptor).st_ino == seen.inode:
         return file
     file.close()
-    return None
+    raise FileNotFoundError(f"{seen.path} is another file by now")
 
 
 class _Reading:
@@ -71,16 +68,20 @@ class _Reading:
         """Put what a file holds, unless its content is known."""
         if seen.signature in self._done:
             return
-        self._done.add(seen.signature)
+        try:
+            await self._read(seen, stop)
+        except (Unavailable, OSError) as error:
+            log.warning("a file cannot be read", path=str(seen.path), reason=str(error))
+        else:
+            self._done.add(seen.signature)
+
+    async def _read(self, seen: Seen, stop: asyncio.Event) -> None:
+        """Raises OSError or Unavailable if it is to be tried again."""
         if seen.size > limits.WHOLE_FILE_BYTES_MAX or len(self._places) >= limits.WHOLE_FILES_MAX:
             reason = "size" if seen.size > limits.WHOLE_FILE_BYTES_MAX else "too many"
             await self._tell(seen, reason)
             return
-        file = opened(seen)
-        if file is None:
-            self._done.discard(seen.signature)
-            return
-        with file:
+        with opened(seen) as file:
             content = await asyncio.to_thread(_content, file)
             place = self._places.get(f"{self._prefix}{content}")
             if place is None:

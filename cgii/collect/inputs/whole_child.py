@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from cgii.base import content, limits
+from cgii.base.errors import Unavailable
 
 CHILD = "cgii.collect.whole_files"
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -78,18 +79,24 @@ def read_whole(request: Request) -> AsyncGenerator[Answer, None]:
 async def run_child(
     module: str, request: dict[str, Any], *descriptors: int
 ) -> AsyncGenerator[Answer, None]:
-    """What a child says; one that dies or falls silent ends it with a Loss."""
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-s", "-m", module, json.dumps(request)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        pass_fds=descriptors,
-        cwd="/",
-        env=ENVIRONMENT | {"PYTHONPATH": search_path()},
-        start_new_session=True,
-        limit=limits.WHOLE_ANSWER_BYTES_MAX,
-    )
+    """What a child says; one that dies or falls silent ends it with a Loss.
+
+    Raises Unavailable if none can be started now.
+    """
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-s", "-m", module, json.dumps(request)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            pass_fds=descriptors,
+            cwd="/",
+            env=ENVIRONMENT | {"PYTHONPATH": search_path()},
+            start_new_session=True,
+            limit=limits.WHOLE_ANSWER_BYTES_MAX,
+        )
+    except OSError as error:
+        raise Unavailable("No se puede iniciar un proceso: {why}.", why=error.strerror) from error
     assert child.stdout is not None, "it was started with a pipe"
     try:
         async for answer in _answers(child.stdout):
@@ -101,6 +108,7 @@ async def run_child(
         while await child.stdout.read(limits.READ_CHUNK_BYTES):
             pass  # asyncio ends a process only when its pipe is empty
         await child.wait()
+        await asyncio.sleep(0)  # its pipe is closed in the loop's next turn
 
 
 async def _answers(pipe: asyncio.StreamReader) -> AsyncGenerator[Answer, None]:

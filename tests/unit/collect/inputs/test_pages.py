@@ -79,6 +79,17 @@ def test_any_bytes_are_a_page_or_refused(body: bytes, path: str) -> None:
         return
 
 
+def test_a_record_too_deep_to_be_written_again_is_a_record_that_will_be_refused() -> None:
+    deep = b"[" * 500 + b"]" * 500
+    records, _ = read(b'[{"n": 1}, ' + deep + b", " + b"[" * 1_000 + b"]" * 1_000 + b"]")
+    assert (len(records), records[0]) == (3, b'{"n":1}')
+
+
+def test_a_cursor_that_is_no_address_is_refused() -> None:
+    with pytest.raises(Invalid):
+        address("https://a/x", "//[", "")
+
+
 def test_a_path_that_leads_nowhere_finds_nothing() -> None:
     assert at_path({"a": [1]}, "a.7") is None
     assert at_path({"a": [1]}, "a.b.c") is None

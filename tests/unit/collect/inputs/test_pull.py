@@ -229,6 +229,21 @@ def test_a_page_that_is_none_is_told_as_a_loss(interface: Interface, kept: Kept)
     assert kept.losses[0]["input"] == "pull"
 
 
+def test_a_token_that_cannot_be_sent_ends_nothing(
+    interface: Interface, kept: Kept, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("ñandú ☃\n")
+
+    async def run() -> None:
+        async with collecting(kept, pull(interface, token_file=tmp_path / "token")):
+            await a_while()
+            (tmp_path / "token").write_text("bueno")
+            interface.say = lambda request: (200, {}, b'{"items": [{"n": 1}]}')
+            await until(lambda: len(kept.texts) == 1, "it goes on")
+
+    asyncio.run(run())
+
+
 # --- requests that go out -------------------------------------------------------------------------
 def get(url: str, *, networks: Any = HERE, ca: Path | None = None) -> outgoing.Answer:
     return asyncio.run(Asker(target_of(url, networks, ca)).get(url, {}))

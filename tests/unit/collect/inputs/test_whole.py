@@ -74,6 +74,29 @@ def test_a_json_document_gives_its_records(folder: Path, kept: Kept) -> None:
     assert [json.loads(text)["Event"]["System"]["EventID"] for text in kept.texts] == [4625] * 3
 
 
+def test_a_moment_without_processes_loses_no_file(
+    folder: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = asyncio.create_subprocess_exec
+    tries: list[int] = []
+
+    async def fail_first(*given: object, **more: object) -> object:
+        tries.append(1)
+        if len(tries) == 1:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return await real(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", fail_first)
+
+    async def run() -> None:
+        (folder / "a.gz").write_bytes(gzip.compress(b"one\n"))
+        async with collecting(kept, packed(folder)):
+            await has(kept, 1)
+
+    asyncio.run(run())
+    assert kept.losses == []
+
+
 def test_a_file_that_is_still_written_waits(folder: Path, kept: Kept) -> None:
     async def run() -> None:
         whole = gzip.compress(b"one\ntwo\n")
