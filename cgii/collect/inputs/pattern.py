@@ -181,7 +181,8 @@ class _Followed:
     async def _rest(self, key: tuple[int, int], file: ContentFile, stop: asyncio.Event) -> None:
         """Nothing new: remember it, and finish a file that has gone away and stays quiet."""
         now = asyncio.get_running_loop().time()
-        file.read_to = file.seen.signature
+        if file.is_open:  # one that has just been left, or may not be read, is tried again
+            file.read_to = file.seen.signature
         file.quiet_since = file.quiet_since or now
         if file.is_away and now - file.quiet_since >= limits.FOLLOW_QUIET_SECONDS:
             if lines := file.rest():

@@ -169,6 +169,19 @@ def test_a_file_cut_to_nothing_is_read_from_its_start(logs: Path, kept: Kept) ->
     asyncio.run(run())
 
 
+def test_a_file_written_anew_at_once_is_read_without_another_write(logs: Path, kept: Kept) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "1", "2")
+        async with collecting(kept, follow(logs)):
+            await has(kept, "1", "2")
+            for turn in range(10):
+                (logs / "a.log").write_text(f"new {turn}\n")
+                await has(kept, f"new {turn}")
+
+    asyncio.run(run())
+    assert kept.changed == []
+
+
 def test_few_files_are_open_and_all_are_read(
     logs: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
