@@ -8,14 +8,14 @@ from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from cgii.base import counters
 from cgii.base.errors import Unavailable
 from cgii.centre import Centre
-from cgii.collect.inputs.follow import Position
+from cgii.collect.inputs.follow import FORGOTTEN, Position
 from cgii.collect.normalize import Normalised, normalize
 from cgii.examination import Spotted, examine, matched
 from cgii.model.event import Origin, Raw, Rejected
@@ -75,6 +75,19 @@ def take(
         counters.EVENTS_REJECTED.labels(origin.source, rejected.reason).inc()
     counters.BATCH_SECONDS.observe(perf_counter() - started)
     return receipt
+
+
+def keep_positions(session: Session, positions: Sequence[Position], at: datetime) -> None:
+    """Have these places known when the transaction ends; forget those that need not be."""
+    for one in positions:
+        if one.offset == FORGOTTEN:
+            session.execute(delete(PositionRow).where(PositionRow.stream == one.stream))
+            continue
+        session.merge(
+            PositionRow(
+                stream=one.stream, epoch=one.epoch, offset=one.offset, seq=one.seq, moved_at=at
+            )
+        )
 
 
 def committed(commit: Callable[[], Result], busy: str) -> Result:
@@ -147,16 +160,7 @@ def _commit(
         alerts = examine(centre, session, spotted, via=via)
         _keep_rejects(session, origin, read.rejected, received_at)
         _count(session, origin, read, received_at)
-        for position in positions:
-            session.merge(
-                PositionRow(
-                    stream=position.stream,
-                    epoch=position.epoch,
-                    offset=position.offset,
-                    seq=position.seq,
-                    moved_at=received_at,
-                )
-            )
+        keep_positions(session, positions, received_at)
     for alert in alerts:
         counters.ALERTS_RAISED.labels(alert.rule_id).inc()
     return Receipt(len(read.events), len(read.rejected), len(alerts))

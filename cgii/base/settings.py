@@ -64,6 +64,20 @@ class Settings(BaseSettings):
     syslog_tcp_port: int = Field(
         5514, ge=0, le=65535, description="Puerto de syslog sobre TCP; 0 lo apaga."
     )
+    syslog_tls_port: int = Field(
+        0, ge=0, le=65535, description="Puerto de syslog sobre TLS, como 6514; 0 lo apaga."
+    )
+    syslog_tls_certificate: Path | None = Field(
+        None, description="Archivo PEM con el certificado de ese puerto y su cadena."
+    )
+    syslog_tls_key: Path | None = Field(
+        None, description="Archivo PEM con la clave de ese certificado, sin contraseña."
+    )
+    syslog_tls_client_ca: Path | None = Field(
+        None,
+        description="Archivo PEM con quien firma los certificados de los equipos que envían; "
+        "con él, sin certificado no se recibe. Vacío: no se pide.",
+    )
     follow: tuple[str, ...] = Field(
         (), description="Archivos de esta máquina que se siguen, cada uno como `fuente=ruta`."
     )

@@ -11,10 +11,14 @@ import typer
 from cgii.base import logs
 from cgii.base.errors import Invalid
 from cgii.base.settings import Settings, load
+from cgii.cli.collect_check import check, unit
 from cgii.cli.supervise import die_with_parent
-from cgii.collect import reporting, sensor
+from cgii.collect import reporting, sensor, ways_in
 from cgii.collect.config import read_config
-from cgii.collect.listen import Follow, Inputs, Listener
+from cgii.collect.definition import Definitions
+from cgii.collect.input_config import FollowConfig
+from cgii.collect.inputs.outlet import Input
+from cgii.collect.listen import Inputs, Listener
 from cgii.collect.send import Sender, by_token
 
 ConfigFile = Annotated[
@@ -22,6 +26,8 @@ ConfigFile = Annotated[
     typer.Option(help="Archivo TOML del sensor; sin él se entrega al centro de esta máquina."),
 ]
 collecting = typer.Typer(help="Recibe syslog y sigue archivos, y entrega lo recibido al centro.")
+collecting.command("check")(check)
+collecting.command("unit")(unit)
 
 
 @collecting.callback(invoke_without_command=True)
@@ -77,7 +83,10 @@ def _collect_here(settings: Settings) -> None:
         host=settings.syslog_host,
         udp_port=settings.syslog_udp_port or None,
         tcp_port=settings.syslog_tcp_port or None,
-        others=tuple(_follow(text) for text in settings.follow),
+        others=(
+            *(_follow(text, centre.definitions) for text in settings.follow),
+            *ways_in.tls_of_centre(settings, centre.definitions),
+        ),
     )
     _listen(
         Listener(inputs, centre.definitions, deliver_to(centre), positions=positions_of(centre))
@@ -85,11 +94,11 @@ def _collect_here(settings: Settings) -> None:
     centre.close()
 
 
-def _follow(text: str) -> Follow:
+def _follow(text: str, definitions: Definitions) -> Input:
     source, separator, path = text.partition("=")
     if not separator:
         raise Invalid("CGII_FOLLOW espera «fuente=ruta», no «{text}».", text=text)
-    return Follow(source, Path(path))
+    return ways_in.following(FollowConfig(source=source, path=Path(path)), definitions)
 
 
 def _listen(listener: Listener) -> None:

@@ -23,7 +23,7 @@ class Item:
     """One record on its way."""
 
     origin: Origin
-    raw: Raw
+    raw: Raw | None  # None: only the position is to be known as reached
     size: int
     position: Position | None = None
 
@@ -74,7 +74,11 @@ class Buffer:
             return
 
     def take(self) -> list[Batch]:
-        """Up to one batch's worth of records, oldest first, grouped by origin."""
+        """Up to one batch's worth of records, oldest first, grouped by origin.
+
+        The numbers within a batch follow each other; where some are missing another one begins.
+        """
+        batches: list[list[Item]] = []
         groups: dict[Origin, list[Item]] = {}
         records = size = 0
         while self._items and records < limits.LISTEN_BATCH_RECORDS:
@@ -84,15 +88,25 @@ class Buffer:
             self._items.popleft()
             records += 1
             size += item.size
-            groups.setdefault(item.origin, []).append(item)
+            group = groups.get(item.origin)
+            if group is None or not _follows(group, item):
+                group = groups[item.origin] = []
+                batches.append(group)
+            group.append(item)
         self._bytes -= size
         if len(self._items) < self._records_max and self._bytes < self._bytes_max:
             self._room.set()
         if not self._items:
             self._filled.clear()
-        return [_batch(origin, items) for origin, items in groups.items()]
+        return [_batch(items) for items in batches]
 
 
-def _batch(origin: Origin, items: list[Item]) -> Batch:
+def _follows(group: list[Item], item: Item) -> bool:
+    last = group[-1].raw
+    return last is None or item.raw is None or item.raw.seq == last.seq + 1
+
+
+def _batch(items: list[Item]) -> Batch:
     reached = {item.position.stream: item.position for item in items if item.position}
-    return Batch(origin, [item.raw for item in items], tuple(reached.values()))
+    raws = [item.raw for item in items if item.raw is not None]
+    return Batch(items[0].origin, raws, tuple(reached.values()))

@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from glob import has_magic
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,30 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cgii.base import limits
 from cgii.base.errors import Invalid
-
-
-class FollowConfig(BaseModel):
-    """A file to follow, as the sensor's TOML file names it."""
-
-    model_config = ConfigDict(extra="forbid")
-    source: str
-    path: Path
-
-
-class CapturesConfig(BaseModel):
-    """A folder of captures, as the sensor's TOML file names it."""
-
-    model_config = ConfigDict(extra="forbid")
-    folder: Path
-
-
-class LiveConfig(BaseModel):
-    """An interface to capture on, as the sensor's TOML file names it."""
-
-    model_config = ConfigDict(extra="forbid")
-    interface: str = Field(min_length=1, max_length=15)
-    filter: str = Field("", max_length=2_000)
-    promiscuous: bool = True
+from cgii.collect.input_config import FollowConfig, LocalInputs
 
 
 class InputsConfig(BaseModel):
@@ -46,7 +24,7 @@ class InputsConfig(BaseModel):
     follow: tuple[FollowConfig, ...] = ()
 
 
-class SensorConfig(InputsConfig):
+class SensorConfig(InputsConfig, LocalInputs):
     """`sensor.toml`: the centre, how it knows us, and the inputs."""
 
     centre: str = Field(pattern=r"^https?://")
@@ -54,8 +32,6 @@ class SensorConfig(InputsConfig):
     token: str = ""
     token_file: Path | None = None
     site: Path | None = None
-    pcap: tuple[CapturesConfig, ...] = ()
-    capture: tuple[LiveConfig, ...] = ()
     spool: Path | None = None  # beside this file unless it is given
     spool_mib_max: int = Field(limits.SPOOL_BYTES_MAX >> 20, ge=16)
     pushed_inputs: bool = True  # whether the centre may choose the inputs …
@@ -78,8 +54,11 @@ class SensorConfig(InputsConfig):
     def with_inputs(self, pushed: InputsConfig) -> "SensorConfig":
         """The same with the inputs that the centre chose. Raises Invalid for a file elsewhere."""
         for one in pushed.follow:
-            place = one.path.resolve()
-            if not any(place.is_relative_to(folder.resolve()) for folder in self.pushed_paths):
+            # Links of the pattern's last part are not followed; those of the others are here.
+            place = one.path.parent.resolve() if has_magic(one.path.name) else one.path.resolve()
+            if has_magic(str(one.path.parent)) or not any(
+                place.is_relative_to(folder.resolve()) for folder in self.pushed_paths
+            ):
                 raise Invalid(
                     "El sensor no permite que el centro elija {path}; solo archivos dentro de "
                     "{folders} (pushed_paths en su configuración).",

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 # `[`, or what exporters put around it: `{"xmlns": "…", "Events": {"Event": [`.
 _NAMESPACE = r'(?:"(?:xmlns|[#@$])[^"]*"\s*:\s*(?:"[^"]*"|\{[^{}]*\})\s*,\s*)*'
 _OPENING = re.compile(
@@ -19,6 +21,7 @@ _WRAPPER = re.compile(
 _BETWEEN = re.compile(r"(?:[\s,]|\x1e|Record\s+\d+\s*$)*", re.ASCII | re.MULTILINE)
 _AFTER = re.compile(r"[\s}\]]*", re.ASCII)
 _DECODER = json.JSONDecoder()
+TOO_DEEP = b"JSON demasiado profundo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,18 @@ def records(text: str) -> Iterator[Found]:
     reader = _Reader(text)
     while not reader.at_end():
         yield from reader.document()
+
+
+def as_json(value: Any) -> bytes:
+    """A value that was read from JSON as JSON again; too deep for that, a text that is none."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # half a surrogate pair, a very large number, or deep nesting
+        pass
+    try:
+        return json.dumps(value).encode()
+    except RecursionError:
+        return TOO_DEEP
 
 
 class _Reader:

@@ -14,7 +14,7 @@ from cgii.base.errors import Invalid, NotAllowed, NotSignedIn, Unavailable
 from cgii.base.ids import token
 from cgii.collect import gaps
 from cgii.collect.buffer import Batch
-from cgii.collect.inputs.follow import Position
+from cgii.collect.inputs.follow import FORGOTTEN, Position
 from cgii.collect.listen import back_off
 from cgii.collect.send import Sender, asked_wait, pack
 from cgii.collect.spool import Spool
@@ -116,7 +116,9 @@ class Places:
     def keep(self, positions: Iterable[Position]) -> None:
         """Remember these; on disk when this returns. Raises Unavailable if that cannot be."""
         with self._lock:
-            known = _without_old_captures(self._known | {one.stream: one for one in positions})
+            known = self._known | {one.stream: one for one in positions}
+            known = {name: one for name, one in known.items() if one.offset != FORGOTTEN}
+            known = _without_old_captures(known)
             rows = {key: [one.epoch, one.offset, one.seq] for key, one in known.items()}
             written = self._path.with_suffix(".new")
             try:

@@ -13,6 +13,8 @@ MAGIC = b"ElfFile\0"
 HEADER_BYTES = 4_096
 CHUNK_BYTES = 65_536
 CHUNK_COUNT_AT = 42
+CHUNK_MAGIC = b"ElfChnk\0"
+CHUNK_FIRST_AT = 8  # number of the chunk's first record
 
 
 class DamagedLog(Exception):  # noqa: N818  named for what it is about
@@ -25,13 +27,21 @@ def read_event_log(file: BinaryIO) -> Iterator[bytes | DamagedLog]:
     The library passes over a chunk that is cut without a word, so the file is filled up to whole
     chunks first, which gives the records before the cut, and the cut itself is told at the end.
     """
-    whole = file.read(limits.EVTX_BYTES_MAX + 1)
+    for found in read_numbered(file):
+        yield found if isinstance(found, DamagedLog) else found[1]
+
+
+def read_numbered(file: BinaryIO) -> Iterator[tuple[int, bytes] | DamagedLog]:
+    """The same with the number that the log gave each record, in the order of these numbers."""
+    whole = _read(file)
     if len(whole) > limits.EVTX_BYTES_MAX:
         yield DamagedLog(f"mide más de {limits.EVTX_BYTES_MAX} bytes; divídalo")
         return
     short, chunks = _missing(whole)
     try:
-        records: Iterator[Any] = evtx.PyEvtxParser(io.BytesIO(whole + bytes(short))).records_json()
+        records: Iterator[Any] = evtx.PyEvtxParser(
+            io.BytesIO(_in_order(whole + bytes(short)))
+        ).records_json()
     except (RuntimeError, ValueError, OSError) as error:
         yield DamagedLog(str(error))
         return
@@ -40,15 +50,39 @@ def read_event_log(file: BinaryIO) -> Iterator[bytes | DamagedLog]:
         yield DamagedLog("le falta el final")
 
 
-def _records(records: Iterator[Any]) -> Iterator[bytes | DamagedLog]:
+def _read(file: BinaryIO) -> bytes:
+    """All of it, or more than is allowed; piece by piece, for memory is taken before it is read."""
+    pieces, size = [], 0
+    while size <= limits.EVTX_BYTES_MAX and (piece := file.read(limits.READ_CHUNK_BYTES)):
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)
+
+
+def _records(records: Iterator[Any]) -> Iterator[tuple[int, bytes] | DamagedLog]:
     for _ in range(limits.EVTX_DAMAGED_RECORDS_MAX):
         try:
             for record in records:
-                yield record["data"].encode(errors="replace")
+                yield record["event_record_id"], record["data"].encode(errors="replace")
         except (RuntimeError, ValueError, OSError) as error:
             yield DamagedLog(str(error))
         else:
             return
+
+
+def _in_order(whole: bytes) -> bytes:
+    """A log that was full goes on over its oldest chunks; here the oldest come first."""
+    starts = range(HEADER_BYTES, len(whole), CHUNK_BYTES)
+    numbers, number = [], 0
+    for start in starts:
+        if whole.startswith(CHUNK_MAGIC, start):  # a damaged chunk stays behind the one before it
+            (number,) = struct.unpack_from("<Q", whole, start + CHUNK_FIRST_AT)
+        numbers.append(number)
+    if numbers == sorted(numbers):
+        return whole
+    ordered = sorted(zip(numbers, starts, strict=True))
+    chunks = [whole[start : start + CHUNK_BYTES] for _, start in ordered]
+    return b"".join([whole[:HEADER_BYTES], *chunks])
 
 
 def _missing(whole: bytes) -> tuple[int, int]:

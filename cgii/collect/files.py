@@ -24,7 +24,7 @@ from cgii.collect.packets.child import SOURCE as PACKETS
 from cgii.collect.packets.child import PartialCapture, read_packets
 from cgii.collect.parsers.record import BOM
 from cgii.collect.rejects import Damage
-from cgii.collect.shapes import RecordCutter, Shape
+from cgii.collect.shapes import LINES, RecordCutter, Shape
 from cgii.model.event import Raw
 
 GZIP = b"\x1f\x8b"
@@ -74,19 +74,26 @@ def read_records(path: Path, source: str, definitions: Definitions) -> Iterator[
 
     Raises Invalid when nothing of the file can be read.
     """
-    head = _head(path, size=16)
     definition = definitions.by_name.get(source)
-    parser = definition.parser if definition is not None else ""
+    shape = definitions.shape_of(source)
+    yield from read_for(path, definition.parser if definition is not None else "", shape=shape)
+
+
+def read_for(
+    path: Path, parser: str, *, shape: Shape = LINES, unpacked_max: int | None = None
+) -> Iterator[Raw]:
+    """The same for a parser by its name. Raises Invalid as `read_records`."""
+    head = _head(path, size=16)
     if head.startswith(MAGIC):
         yield from _read_evtx(path)
     elif is_capture(head):
         yield from _read_capture(path)
     elif head.startswith(UTF16):
         raise Invalid("{name} está en UTF-16; conviértalo a UTF-8.", name=path.name)
-    elif parser in JSON_PARSERS and (shape := _document(path)) is not None:
-        yield from shape
+    elif parser in JSON_PARSERS and (found := _document(path)) is not None:
+        yield from found
     else:
-        yield from _read_lines(path, definitions.shape_of(source))
+        yield from _read_lines(path, shape, unpacked_max or limits.FILE_UNPACKED_BYTES_MAX)
 
 
 def _open(path: Path) -> BinaryIO:
@@ -156,7 +163,7 @@ def _first_objects(text: str) -> list[dict[str, Any]]:
     return [found.value] if found is not None and isinstance(found.value, dict) else []
 
 
-def _read_lines(path: Path, shape: Shape) -> Iterator[Raw]:
+def _read_lines(path: Path, shape: Shape, unpacked_max: int) -> Iterator[Raw]:
     cutter = shape.cutter()
     counter = itertools.count()
     with _open(path) as file:
@@ -170,7 +177,7 @@ def _read_lines(path: Path, shape: Shape) -> Iterator[Raw]:
                 damage = f"El archivo está dañado o incompleto: {error}"
                 break
             unpacked += len(piece)
-            if unpacked > limits.FILE_UNPACKED_BYTES_MAX:
+            if unpacked > unpacked_max:
                 damage = "El archivo desempaquetado es demasiado grande; se leyó su comienzo."
                 break
             if not piece:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from cgii.base import logs
 from cgii.base.errors import CgiiError, Invalid
+from cgii.collect import ways_in
 from cgii.collect.config import SensorConfig, read_inputs
-from cgii.collect.definition import load_definitions
+from cgii.collect.definition import Definitions, load_definitions
 from cgii.collect.drain import Drain, Places, keeper
 from cgii.collect.identity import Identity
-from cgii.collect.inputs.following import Follow
 from cgii.collect.inputs.network import network_inputs
 from cgii.collect.listen import Inputs, Listener
 from cgii.collect.pushed import Pushed
@@ -96,9 +96,10 @@ class Runner:
     ) -> None:
         assert self._again is not None
         site = config.site or self._pushed.site
+        definitions = load_definitions(site)
         listener = Listener(
-            inputs_of(config),
-            load_definitions(site),
+            inputs_of(config, definitions),
+            definitions,
             keeper(spool, places),
             positions=places.known,
         )
@@ -131,13 +132,13 @@ async def _pass_on(event: asyncio.Event, to: asyncio.Event) -> None:
     to.set()
 
 
-def inputs_of(config: SensorConfig) -> Inputs:
+def inputs_of(config: SensorConfig, definitions: Definitions) -> Inputs:
     """What a configuration means to a Listener."""
     return Inputs(
         host=config.host,
         udp_port=config.syslog_udp_port,
         tcp_port=config.syslog_tcp_port,
-        others=(*(Follow(one.source, one.path) for one in config.follow), *network_inputs(config)),
+        others=(*ways_in.of_sensor(config, definitions), *network_inputs(config)),
     )
 
 

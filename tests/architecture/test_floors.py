@@ -36,7 +36,7 @@ HOMES = {
     "evtx": ("collect.event_logs",),
     "fastapi": ("web.",),
     "holidays": ("base.calendar",),
-    "httpx2": ("collect.send",),
+    "httpx2": ("collect.outgoing", "collect.send"),
     "hyperscan": ("detect.keywords",),
     "jinja2": ("web.", "report.", "respond.notify"),
     "jsonschema": ("respond.cacao",),

@@ -182,6 +182,62 @@ def test_no_line_of_a_file_is_passed_over_or_changed_by_kills(
     assert len(centre.kept) == len(written)
 
 
+class Numbers(BaseHTTPRequestHandler):
+    """An interface that gives ten numbered records a page, from `since`; there are 400."""
+
+    def do_GET(self) -> None:
+        since = int(self.path.partition("since=")[2] or 0)
+        shown = [f"pull {number}" for number in range(since, min(since + 10, 400))]
+        body = json.dumps({"items": shown, "next": since + len(shown)}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *given: Any) -> None:
+        pass
+
+
+def test_patterns_packed_files_and_interfaces_lose_nothing_to_kills(
+    sensor: Sensor, centre: Centre
+) -> None:
+    interface = ThreadingHTTPServer(("127.0.0.1", 0), Numbers)
+    threading.Thread(target=interface.serve_forever, daemon=True).start()
+    folder = sensor.log.parent / "many"
+    folder.mkdir()
+    with sensor._config.open("a") as file:
+        file.write(
+            f'[[follow]]\nsource = "syslog"\npath = "{folder}/*.log*"\n'
+            f'[[follow]]\nsource = "syslog"\npath = "{folder}/*.gz"\n'
+            f'[[pull]]\nsource = "syslog"\nrecords = "items"\ncursor = "next"\n'
+            f'parameter = "since"\nevery_seconds = 5\nnetworks = ["127.0.0.0/8"]\n'
+            f'url = "http://127.0.0.1:{interface.server_port}/x"\n'
+        )
+    written = {f'"pull {number}"' for number in range(400)}
+    centre.is_up.set()
+    for turn in range(5):
+        lines = [f"{turn}/{number} log" for number in range(500)]
+        packed = [f"{turn}/{number} gz" for number in range(500)]
+        (folder / f"{turn}.gz").write_bytes(gzip.compress("\n".join(packed).encode()))
+        before = len(centre.kept)
+        sensor.start()
+        with (folder / "app.log").open("a") as file:
+            file.writelines(f"{line}\n" for line in lines[:250])
+            (folder / "app.log").rename(folder / f"app.log.{turn}")
+            file.writelines(f"{line}\n" for line in lines[250:])
+        written |= {*lines, *packed}
+        until(lambda: len(centre.kept) > before, "something arrives")  # noqa: B023
+        sensor.kill()
+    sensor.start()
+
+    until(lambda: centre.texts >= written, "everything arrives")
+    interface.shutdown()
+    interface.server_close()
+    assert centre.texts == written
+    assert centre.twice == []
+    assert len(centre.kept) == len(written)
+
+
 def test_a_second_sensor_on_the_same_spool_says_so(sensor: Sensor, centre: Centre) -> None:
     sensor.start()
     command = [sys.executable, "-m", "cgii", "collect", "--config", str(sensor._config)]

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from cgii.cli.local import positions_of
-from cgii.collect.inputs.follow import Position
+from cgii.cli.local import deliver_to, positions_of
+from cgii.collect.buffer import Batch
+from cgii.collect.inputs.follow import FORGOTTEN, Position
 from cgii.model.alerts import AlertGroup
 from cgii.model.entities import EntityDomain
 from cgii.model.event import Origin, Raw
@@ -47,4 +48,19 @@ def test_a_followed_file_is_known_before_its_first_line_is_kept(tmp_path: Path) 
     receipt = take(centre, origin, [Raw(n, failed_login(n)) for n in range(2)], positions=[after])
     assert (receipt.events, receipt.repeated) == (2, False)
     assert positions_of(centre) == {origin.stream: after}
+    centre.close()
+
+
+def test_a_place_without_records_is_kept_also_after_its_first_batch_and_forgotten(
+    tmp_path: Path,
+) -> None:
+    centre = make_centre(tmp_path)
+    deliver = deliver_to(centre)
+    origin = Origin("linux_auth", "whole:x", "whole")
+    deliver(Batch(origin, [Raw(0, failed_login(0))], (Position(origin.stream, "a", 0, 1),)))
+    done = Position(origin.stream, "a", 1, 1)
+    deliver(Batch(origin, [], (done,)))
+    assert positions_of(centre) == {origin.stream: done}
+    deliver(Batch(origin, [], (Position(origin.stream, "a", FORGOTTEN, 1),)))
+    assert positions_of(centre) == {}
     centre.close()

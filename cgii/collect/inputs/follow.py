@@ -12,6 +12,7 @@ from cgii.base import limits
 from cgii.base.ids import digest
 from cgii.collect.shapes import LINES, Shape
 
+FORGOTTEN = -1  # the offset of a place that need not be kept any longer
 CHUNKS_MAX = 64  # read in one poll while no line ends
 
 

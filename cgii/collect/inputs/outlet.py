@@ -1,12 +1,16 @@
 """What an input gets to work with: where its records go, and how far it had come before."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
+from cgii.base import limits
+from cgii.base.ids import digest
+from cgii.collect import gaps
 from cgii.collect.buffer import Batch, Buffer, Item
-from cgii.collect.inputs.follow import Position
+from cgii.collect.inputs.follow import FORGOTTEN, Position
 from cgii.collect.shapes import LINES, Shape
 from cgii.model.event import Origin, Raw
 
@@ -52,7 +56,13 @@ class Outlet:
 
     def known(self, stream: str) -> Position | None:
         """How far a stream was delivered before this run; None if it is new."""
-        return self._positions.get(stream)
+        found = self._positions.get(stream)
+        return None if found is None or found.offset == FORGOTTEN else found
+
+    def known_within(self, prefix: str) -> list[Position]:
+        """The same of every stream whose name begins so."""
+        names = [name for name in self._positions if name.startswith(prefix)]
+        return [found for name in names if (found := self.known(name)) is not None]
 
     async def begin(self, source: str, start: Position, stop: asyncio.Event) -> None:
         """Have it known that a stream is read before anything of it is on its way.
@@ -63,10 +73,31 @@ class Outlet:
             self._positions[start.stream] = start
             await self._hand_over(Batch(self._of(source, start), [], (start,)), stop)
 
-    async def put(self, source: str, raw: Raw, after: Position, size: int) -> None:
-        """Wait for room and add a record of a stream that can be read again from `after`."""
+    async def put(
+        self, source: str, raw: Raw, after: Position, size: int, *, epoch: str = ""
+    ) -> None:
+        """Wait for room and add a record of a stream that can be read again from `after`.
+
+        `epoch` numbers the record where the place's own text says more than that.
+        """
         await self._buffer.wait_for_room()
-        self._buffer.add(Item(self._of(source, after), raw, size, after))
+        self._buffer.add(Item(self._of(source, after, epoch), raw, size, after))
+
+    async def reach(self, source: str, place: Position, *, epoch: str = "") -> None:
+        """Have a place kept, once everything that was put before is delivered."""
+        await self._buffer.wait_for_room()
+        self._buffer.add(Item(self._of(source, place, epoch), None, 0, place))
+
+    async def forget(self, source: str, place: Position) -> None:
+        """Keep the place of this stream no longer."""
+        self._positions.pop(place.stream, None)
+        await self.reach(source, replace(place, offset=FORGOTTEN))
+
+    async def tell_loss(self, way: str, kind: str, reason: str, **facts: object) -> None:
+        """Tell of what an input could not take, as a record of its own."""
+        told = gaps.record(kind, way, reason, **facts)
+        stream = f"losses:{way}:{socket.gethostname()}/{gaps.SOURCE}"
+        await self.put_live(gaps.SOURCE, stream, told, size=len(told))
 
     async def put_live(
         self,
@@ -102,8 +133,13 @@ class Outlet:
         self._next[stream] = number + 1
         self._buffer.add(Item(origin, Raw(number, data, peer), size))
 
-    def _of(self, source: str, position: Position) -> Origin:
-        return Origin(source, position.stream, position.epoch, *self._owner)
+    def _of(self, source: str, position: Position, epoch: str = "") -> Origin:
+        return Origin(source, position.stream, epoch or position.epoch, *self._owner)
+
+
+def short(name: str) -> str:
+    """A path or an address as part of a stream's name, which the centre bounds."""
+    return name if len(name) <= limits.STREAM_PART_CHARS_MAX else digest(name)
 
 
 def at_start(position: Position) -> Position:

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from cgii.base import limits, logs
 from cgii.base.counters import EVENTS_DROPPED
@@ -47,11 +48,15 @@ async def serve_udp(host: str, port: int, offer: Offer) -> asyncio.DatagramTrans
 
 
 class TcpSyslog:
-    """Connections of syslog senders; while there is no room their sockets are not read."""
+    """Connections of syslog senders; while there is no room their sockets are not read.
+
+    With all places taken, whoever sent nothing whole for longest gives way to who comes: a peer
+    that trickles bytes or only holds its connection keeps nobody out.
+    """
 
     def __init__(self, put: Put) -> None:
         self._put = put
-        self._connections: set[asyncio.Task[None]] = set()
+        self._heard: dict[asyncio.Task[None], float] = {}  # when each last said something whole
 
     async def serve(self, host: str, port: int) -> asyncio.Server:
         """Listen until the server is closed. Raises OSError if the port is taken."""
@@ -59,20 +64,35 @@ class TcpSyslog:
 
     async def close(self) -> None:
         """End the open connections."""
-        for task in self._connections:
+        for task in self._heard:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*self._heard, return_exceptions=True)
+
+    def admit(self, talk: Coroutine[Any, Any, None]) -> bool:
+        """Run a connection if there is a place for it."""
+        loop = asyncio.get_running_loop()
+        if len(self._heard) >= limits.TCP_CONNECTIONS_MAX and not self._make_place(loop.time()):
+            log.warning("too many syslog connections; one was refused")
+            talk.close()
+            return False
+        task = loop.create_task(talk)
+        self._heard[task] = loop.time()
+        task.add_done_callback(self._heard.pop)
+        return True
+
+    def _make_place(self, now: float) -> bool:
+        quietest = min(self._heard, key=self._heard.__getitem__)
+        if now - self._heard[quietest] < limits.TCP_QUIET_SECONDS:
+            return False
+        self._heard[quietest] = now  # on its way out: the next one takes another's place
+        return quietest.cancel()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._connections) >= limits.TCP_CONNECTIONS_MAX:
-            log.warning("too many syslog connections; one was refused")
+        if not self.admit(self.read(reader, writer)):
             writer.close()
-            return
-        task = asyncio.get_running_loop().create_task(self._read(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
 
-    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Put every message of one connection until it ends."""
         peer = str((writer.get_extra_info("peername") or ("",))[0])
         framer = Framer()
         try:
@@ -83,6 +103,7 @@ class TcpSyslog:
                     break
                 for line in framer.feed(piece):
                     await self._put(line, peer)
+                    self._was_heard()
             for line in framer.end():
                 await self._put(line, peer)
         except (TimeoutError, OSError):
@@ -90,3 +111,8 @@ class TcpSyslog:
                 await self._put(line, peer)
         finally:
             writer.close()
+
+    def _was_heard(self) -> None:
+        task = asyncio.current_task()
+        if task in self._heard:
+            self._heard[task] = asyncio.get_running_loop().time()

@@ -99,6 +99,23 @@ def test_a_small_buffer_delivers_everything_in_order(tmp_path: Path) -> None:
     assert asyncio.run(with_small_buffer()).lines == [line.encode() for line in lines]
 
 
+def test_numbers_with_a_gap_are_batches_of_their_own() -> None:
+    async def fill() -> list[Batch]:
+        buffer = Buffer()
+        one, two = Origin("syslog", "one", "1"), Origin("syslog", "two", "1")
+        for origin, seq in ((one, 4), (two, 0), (one, 5), (one, 7), (two, 1), (one, 8)):
+            place = Position(origin.stream, "1", 0, seq + 1)
+            buffer.add(Item(origin, Raw(seq, b"x"), 1, place))
+        buffer.add(Item(one, None, 0, Position("one", "1", 1, 9)))
+        return buffer.take()
+
+    batches = asyncio.run(fill())
+    assert [(b.origin.stream, [raw.seq for raw in b.raws]) for b in batches] == [
+        ("one", [4, 5]), ("two", [0, 1]), ("one", [7, 8]),
+    ]  # fmt: skip
+    assert batches[2].positions == (Position("one", "1", 1, 9),)
+
+
 def test_a_refused_batch_is_counted_and_does_not_block(tmp_path: Path) -> None:
     path = tmp_path / "auth.log"
     path.write_text("one\n")

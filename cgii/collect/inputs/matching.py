@@ -1,0 +1,61 @@
+"""Which regular files a folder or a pattern names just now."""
+
+import glob
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from cgii.base import limits
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file as one look found it."""
+
+    path: Path
+    device: int
+    inode: int
+    size: int
+    changed_ns: int
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What stays when it is renamed."""
+        return self.device, self.inode
+
+    @property
+    def signature(self) -> str:
+        """Changes when the file does."""
+        return f"{self.inode:x}.{self.size}.{self.changed_ns}"
+
+
+def matching(pattern: str) -> list[Seen]:
+    """The files now, by name; links are left out, so that a pattern stays within its folders."""
+    if os.path.isdir(pattern):
+        pattern = os.path.join(glob.escape(pattern), "*")
+    names = glob.iglob(pattern, recursive=True)
+    return looked_at(sorted(islice(names, limits.FOLLOW_LOOKED_AT_MAX)))
+
+
+def beside(pattern: str) -> list[Seen]:
+    """All files of the folders that a pattern looks into: one may have been renamed out of it."""
+    folder = pattern if os.path.isdir(pattern) else os.path.dirname(pattern)
+    names = glob.iglob(os.path.join(folder, "*"), recursive=True)
+    return looked_at(islice(names, limits.FOLLOW_LOOKED_AT_MAX))
+
+
+def looked_at(names: Iterable[str]) -> list[Seen]:
+    """What there is to say of those that are regular files."""
+    found = []
+    for name in names:
+        try:
+            known = os.lstat(name)
+        except OSError:
+            continue  # it went away while we looked
+        if stat.S_ISREG(known.st_mode):
+            row = (known.st_dev, known.st_ino, known.st_size, known.st_mtime_ns)
+            found.append(Seen(Path(name), *row))
+    return found

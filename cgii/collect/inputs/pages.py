@@ -1,0 +1,102 @@
+"""Reads one page of a JSON interface: its records, and the cursor of the next one."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+
+import orjson
+
+from cgii.base import limits
+from cgii.base.errors import Invalid
+from cgii.collect.documents import as_json
+
+LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w!#$&+.^`|~-]+\s*(?:=\s*(?:"[^"]*"|[^",;]*))?)*)')
+NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Its records as JSON text, and the next page's cursor; empty when it names none."""
+
+    records: tuple[bytes, ...]
+    cursor: str
+
+
+def read_page(body: bytes, headers: Mapping[str, str], *, records: str, cursor: str) -> Page:
+    """`records` and `cursor` are dotted paths in the answer; a cursor `link` is the header's.
+
+    Raises Invalid when the answer is not what it should be. Lines of JSON are a page as well.
+    """
+    if sum(map(body.count, (b",", b"[", b"{"))) > limits.BATCH_VALUES_MAX:
+        raise Invalid("La respuesta trae demasiados valores.")
+    document = _document(body)
+    found = at_path(document, records) if records else document
+    if found is None:
+        found = []  # many leave out an empty list
+    if not isinstance(found, list):
+        raise Invalid("La respuesta no trae una lista en «{path}».", path=records or "(raíz)")
+    if len(found) > limits.PULL_RECORDS_MAX:
+        raise Invalid("La página trae más de {limit} registros.", limit=limits.PULL_RECORDS_MAX)
+    value = None
+    if cursor:
+        is_link = cursor == "link"
+        value = _next_link(headers.get("link", "")) if is_link else at_path(document, cursor)
+    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+        raise Invalid("El cursor en «{path}» no es un texto ni un número.", path=cursor)
+    text = "" if value is None else str(value)
+    if len(text) > limits.CURSOR_CHARS_MAX:
+        raise Invalid("El cursor pasa de {limit} caracteres.", limit=limits.CURSOR_CHARS_MAX)
+    return Page(tuple(as_json(one) for one in found), text)
+
+
+def at_path(value: Any, path: str) -> Any:
+    """What stands at `a.b.0.c`; -1 is the last of a list. None if it is not there."""
+    for name in path.split(".") if path else ():
+        if isinstance(value, dict):
+            value = value.get(name)
+        elif isinstance(value, list) and re.fullmatch(r"-1|\d{1,6}", name):
+            place = int(name)
+            value = value[place] if place < len(value) and value else None
+        else:
+            return None
+    return value
+
+
+def address(url: str, cursor: str, parameter: str) -> str:
+    """Where to ask: for a whole address as cursor there, else with it as a parameter.
+
+    Raises Invalid for a cursor that is no address and should be one.
+    """
+    if not cursor:
+        return url
+    if not parameter:
+        try:
+            return urljoin(url, cursor)
+        except ValueError as error:
+            raise Invalid("El cursor no es una dirección.") from error
+    parts = urlsplit(url)
+    query = [(name, value) for name, value in parse_qsl(parts.query, True) if name != parameter]
+    return urlunsplit(parts._replace(query=urlencode([*query, (parameter, cursor)])))
+
+
+def _document(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        lines = [line for line in body.split(b"\n") if line.strip()]
+        if len(lines) < 2:
+            raise Invalid("La respuesta no es JSON: {reason}.", reason=str(error)) from error
+    try:
+        return [orjson.loads(line) for line in lines]
+    except orjson.JSONDecodeError as error:
+        raise Invalid("La respuesta no es JSON: {reason}.", reason=str(error)) from error
+
+
+def _next_link(header: str) -> str | None:
+    """The address that a Link header calls the next page (RFC 8288)."""
+    for found in LINK.finditer(header[: limits.CURSOR_CHARS_MAX * 4]):
+        if NEXT.search(found[2]):
+            return found[1]
+    return None

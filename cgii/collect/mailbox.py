@@ -1,0 +1,150 @@
+"""The child that reads a mailbox over IMAP with TLS, from the last mail that was delivered.
+
+It gets what to read and an address that was chosen for it, and writes a line of JSON for each
+thing, as `whole_files` does; `{"step": uid}` before a mail tells which one it died over. Nothing in
+the mailbox is changed.
+"""
+
+import imaplib
+import json
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cgii.base import limits
+from cgii.collect.mail_report import report
+from cgii.collect.whole_files import give_up_rights
+
+PARTS = "(INTERNALDATE RFC822.SIZE BODY.PEEK[]<0.{size}>)"
+
+
+class PinnedIMAP(imaplib.IMAP4_SSL):
+    """Goes to one address, and expects there the certificate of the name."""
+
+    def __init__(self, address: str, host: str, port: int, context: ssl.SSLContext) -> None:
+        self._address = address
+        self.was_too_large = False
+        super().__init__(host, port, ssl_context=context, timeout=limits.IMAP_SECONDS_MAX)
+
+    def read(self, size: int) -> bytes:
+        """As many bytes as the server announces, unless that is more than was asked for."""
+        if size > limits.MAIL_BYTES_MAX + limits.READ_CHUNK_BYTES:
+            self.was_too_large = True
+            raise self.abort("el servidor anuncia más de lo pedido")
+        return super().read(size)
+
+    def _create_socket(self, timeout: float | None) -> ssl.SSLSocket:
+        found = socket.create_connection((self._address, self.port), timeout)
+        secured: ssl.SSLSocket = self.ssl_context.wrap_socket(found, server_hostname=self.host)
+        return secured
+
+
+def connected(address: str, host: str, port: int, *, ca: str | None) -> PinnedIMAP:
+    """A connection with TLS 1.2 or newer. Raises IMAP4.error or OSError."""
+    context = ssl.create_default_context(cafile=ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return PinnedIMAP(address, host, port, context)
+
+
+def main() -> None:
+    """Read the mailbox that the one argument names, as `mail.Request`."""
+    request = json.loads(sys.argv[1])
+    give_up_rights(0)
+    try:
+        for answer in read(request):
+            _say(answer)
+    except (imaplib.IMAP4.error, OSError, ValueError) as error:
+        _say({"loss": "unavailable", "detail": str(error)[: limits.SHORT_TEXT_CHARS_MAX]})
+    _say({"done": True})
+
+
+def read(request: dict[str, Any]) -> Iterator[Any]:
+    """Every new mail in the order of its number. Raises IMAP4.error, OSError or ValueError."""
+    password = Path(request["password_file"]).read_text().strip()
+    box = connected(request["address"], request["host"], request["port"], ca=request["ca"])
+    try:
+        box.login(request["user"], password)
+        yield from _new_mails(box, request)
+    except imaplib.IMAP4.abort:
+        if not box.was_too_large:
+            raise
+        yield {"loss": "size", "detail": ""}
+    finally:
+        box.shutdown()
+
+
+def _new_mails(box: PinnedIMAP, request: dict[str, Any]) -> Iterator[Any]:
+    _expect(box.select(_quoted(request["folder"]), readonly=True))
+    validity = _number((box.response("UIDVALIDITY")[1] or [None])[0])
+    continues = str(validity) == request["validity"]
+    after = request["after"] if continues else 0
+    yield {"begins": str(validity), "continues": continues}
+    listed = _expect(box.uid("SEARCH", f"UID {after + 1}:*"))
+    numbers = sorted({int(one) for one in (listed[0] or b"").split() if one.isdigit()})
+    # `n:*` always has the newest mail in it, also when that is older than n.
+    for number in [one for one in numbers if one > after][: limits.IMAP_MAILS_MAX]:
+        yield {"step": number}
+        parts = PARTS.format(size=limits.MAIL_BYTES_MAX)
+        status, found = box.uid("FETCH", str(number), parts)
+        if status != "OK":  # the mail cannot be had, and the others can
+            yield {"loss": "refused", "detail": str(found)[: limits.SHORT_TEXT_CHARS_MAX]}
+            return
+        yield [number, _record(request, number, found)]
+
+
+def _record(request: dict[str, Any], number: int, found: list[Any]) -> str:
+    pair = next((one for one in found if isinstance(one, tuple)), None)
+    if pair is None:
+        raise ValueError(f"el servidor no entrega el mensaje {number}")
+    head, data = pair
+    received = imaplib.Internaldate2tuple(head)
+    at = datetime.fromtimestamp(time.mktime(received), UTC) if received else None
+    facts = {
+        "mail_report": 1,
+        "time": at.isoformat() if at else None,
+        "mailbox": request["mailbox"],
+        "uid": number,
+        "is_cut": len(data) >= limits.MAIL_BYTES_MAX,
+        **report(data),
+    }
+    text = json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return text if len(text) <= limits.LINE_BYTES_MAX // 4 else _shorter(facts)
+
+
+def _shorter(facts: dict[str, Any]) -> str:
+    keep = ("mail_report", "time", "mailbox", "uid", "from", "subject", "message_id")
+    short = {name: facts[name] for name in keep if name in facts} | {"is_cut": True}
+    return json.dumps(short)
+
+
+def _expect(answer: tuple[str, list[Any]]) -> list[Any]:
+    if answer[0] != "OK":
+        raise imaplib.IMAP4.error(str(answer[1])[: limits.SHORT_TEXT_CHARS_MAX])
+    return answer[1]
+
+
+def _number(text: bytes | None) -> int:
+    if not text or not text.isdigit():
+        raise ValueError("el servidor no da UIDVALIDITY")
+    return int(text)
+
+
+def _quoted(folder: str) -> str:
+    escaped = folder.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _say(answer: Any) -> None:
+    sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""Looks whether each input of a sensor, its centre and its queue can work, and changes nothing."""
+
+import asyncio
+import fcntl
+import gzip
+import imaplib
+import os
+import shutil
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cgii.base import limits
+from cgii.base.errors import CgiiError, Invalid
+from cgii.collect.certificate_dates import valid_from_to
+from cgii.collect.config import SensorConfig
+from cgii.collect.definition import Definitions
+from cgii.collect.identity import Identity
+from cgii.collect.input_config import FollowConfig, MailboxConfig, PullConfig
+from cgii.collect.inputs.matching import matching
+from cgii.collect.inputs.pages import read_page
+from cgii.collect.inputs.pull import Pull
+from cgii.collect.inputs.tls import TlsFiles, server_context
+from cgii.collect.mailbox import connected
+from cgii.collect.outgoing import Asker, address_of
+from cgii.collect.packets.child import SOURCE as PACKETS
+from cgii.collect.sensor import sender_of
+from cgii.collect.spool import SUFFIX
+
+NOTHING = gzip.compress(b"{}", mtime=0)  # who is known is told what is wrong with it; nothing kept
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    is_good: bool
+    sentence: str
+
+
+def look(
+    sensor: SensorConfig, spool: Path, definitions: Definitions, now: datetime
+) -> Iterator[Finding]:
+    """What there is to say of everything that `sensor.toml` names."""
+    is_running = _is_owned(spool)
+    yield _spool(sensor, spool, is_running=is_running)
+    yield from _centre(sensor, spool)
+    yield from _ports(sensor, is_running=is_running)
+    if sensor.syslog_tls_port is not None and sensor.tls_files is not None:
+        yield _certificate(sensor.tls_files, now)
+    for source in sorted(_sources(sensor) - definitions.by_name.keys()):
+        yield Finding(source, False, "no es una fuente conocida; use el nombre de una definición")
+    for file in sensor.follow:
+        yield _files(file)
+    for logs in sensor.evtx:
+        yield _files(FollowConfig(source=logs.source, path=logs.folder, whole=True))
+    for folder in sensor.pcap:
+        yield _files(FollowConfig(source=PACKETS, path=folder.folder, whole=True))
+    for card in sensor.capture:
+        yield _interface(card.interface)
+    for one in sensor.pull:
+        yield asyncio.run(_pull(one))
+    for box in sensor.imap:
+        yield asyncio.run(_mailbox(box))
+
+
+def _sources(sensor: SensorConfig) -> set[str]:
+    return {
+        *(one.source for one in sensor.follow),
+        *(one.source for one in sensor.evtx),
+        *(one.source for one in sensor.pull),
+        *(one.source for one in sensor.imap),
+    }
+
+
+# --- what the sensor itself needs ---------------------------------------------------------------
+def _is_owned(spool: Path) -> bool:
+    """Whether a sensor at work holds the queue."""
+    try:
+        with (spool / "lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _spool(sensor: SensorConfig, spool: Path, *, is_running: bool) -> Finding:
+    name = f"cola {spool}"
+    folder = spool
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not os.access(folder, os.W_OK | os.X_OK) or not folder.is_dir():
+        return Finding(name, False, f"no se puede escribir en {folder}")
+    most = sensor.spool_mib_max << 20
+    waits = sum(path.stat().st_size for path in spool.glob(f"*{SUFFIX}"))
+    free = shutil.disk_usage(folder).free
+    state = f"{waits >> 20} de {sensor.spool_mib_max} MiB ocupados, {free >> 20} MiB libres"
+    if waits * 100 >= most * limits.SPOOL_FULL_PERCENT:
+        return Finding(name, False, f"{state}: casi llena; mire si el centro responde")
+    if waits + free < most:
+        return Finding(name, False, f"{state}: el disco no alcanza para spool_mib_max")
+    return Finding(name, True, f"{state}{'; un sensor la está usando' if is_running else ''}")
+
+
+def _centre(sensor: SensorConfig, spool: Path) -> Iterator[Finding]:
+    name = f"centro {sensor.centre}"
+    try:
+        with sender_of(sensor, Identity(spool)) as sender:
+            with suppress(Invalid):  # it knows us: only then does it look at what was sent
+                sender.send(NOTHING)
+            skew = sender.skew
+    except CgiiError as error:
+        yield Finding(name, False, str(error))
+        return
+    except (OSError, ValueError) as error:
+        yield Finding(name, False, f"no se puede leer el token: {error}")
+        return
+    yield Finding(name, True, "responde y reconoce a este sensor")
+    seconds = round(skew.total_seconds())
+    is_good = abs(seconds) <= limits.CLOCK_SKEW_SECONDS_MAX
+    advice = "" if is_good else "; sincronice la hora (NTP)"
+    yield Finding("reloj", is_good, f"{seconds:+d} s respecto del centro{advice}")
+
+
+# --- what listens -------------------------------------------------------------------------------
+def _ports(sensor: SensorConfig, *, is_running: bool) -> Iterator[Finding]:
+    for way, port, kind in (
+        ("UDP", sensor.syslog_udp_port, socket.SOCK_DGRAM),
+        ("TCP", sensor.syslog_tcp_port, socket.SOCK_STREAM),
+        ("TLS", sensor.syslog_tls_port, socket.SOCK_STREAM),
+        ("NetFlow", sensor.netflow_port, socket.SOCK_DGRAM),
+    ):
+        if port is None:
+            continue
+        kind_of = "" if way == "NetFlow" else "syslog "
+        name = f"{kind_of}{way} {sensor.host}:{port}"
+        if is_running:  # it is the sensor that has it
+            yield Finding(name, True, "un sensor con esta cola está en marcha")
+        else:
+            yield _port(name, sensor.host, port, kind)
+
+
+def _interface(name: str) -> Finding:
+    if all(name != known for _, known in socket.if_nameindex()):
+        return Finding(name, False, "no hay una interfaz con ese nombre")
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
+    except PermissionError:
+        return Finding(name, False, "falta el permiso CAP_NET_RAW para capturar")
+    return Finding(name, True, "se puede capturar")
+
+
+def _port(name: str, host: str, port: int, kind: socket.SocketKind) -> Finding:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, kind) as probe:
+        if kind == socket.SOCK_STREAM:  # as the listener: what has just ended is not in the way
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return Finding(name, False, f"no se puede usar: {error.strerror}")
+    return Finding(name, True, "libre")
+
+
+def _certificate(files: TlsFiles, now: datetime) -> Finding:
+    name = f"certificado {files.certificate}"
+    try:
+        server_context(files)
+        begins, ends = valid_from_to(files.certificate)
+    except Invalid as error:
+        return Finding(name, False, str(error))
+    shown = f"válido del {begins:%d/%m/%Y} al {ends:%d/%m/%Y}"
+    if not begins <= now < ends:
+        return Finding(name, False, f"{shown}: hoy no vale")
+    if ends - now < timedelta(days=limits.CERTIFICATE_DAYS_MIN):
+        return Finding(name, False, f"{shown}: renuévelo")
+    return Finding(name, True, shown)
+
+
+# --- what is read -------------------------------------------------------------------------------
+def _files(one: FollowConfig) -> Finding:
+    name = str(one.path)
+    if not (one.is_pattern or one.is_whole):
+        return _file(one.path)
+    found = matching(name)
+    unreadable = [seen.path for seen in found if not os.access(seen.path, os.R_OK)]
+    if unreadable:
+        return Finding(
+            name, False, f"no se puede leer {unreadable[0]} ({len(unreadable)} en total)"
+        )
+    folder = one.path if one.path.is_dir() else _fixed_part(one.path)
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return Finding(name, False, f"no se puede leer la carpeta {folder}")
+    return Finding(name, True, f"{len(found)} archivos ahora")
+
+
+def _file(path: Path) -> Finding:
+    if os.access(path, os.R_OK):
+        return Finding(str(path), True, "se puede leer")
+    if path.exists():
+        return Finding(str(path), False, "no se puede leer: revise dueño y permisos")
+    if os.access(path.parent, os.X_OK):
+        return Finding(str(path), True, "todavía no existe; se lo espera")
+    return Finding(str(path), False, f"no existe, ni se puede entrar en {path.parent}")
+
+
+def _fixed_part(pattern: Path) -> Path:
+    """The folder in front of the first part with a wildcard."""
+    fixed = Path(pattern.anchor)
+    for part in pattern.parts[len(fixed.parts) : -1]:
+        if any(sign in part for sign in "*?["):
+            break
+        fixed /= part
+    return fixed
+
+
+async def _pull(one: PullConfig) -> Finding:
+    asking = Pull(**one.model_dump(exclude={"networks", "ca"}), target=one.target)
+    try:
+        answer = await Asker(one.target).get(one.url, asking.request_headers())
+        if answer.status != 200:
+            return Finding(asking.shown, False, f"respondió {answer.status}")
+        page = read_page(answer.body, answer.headers, records=one.records, cursor=one.cursor)
+    except CgiiError as error:
+        return Finding(asking.shown, False, str(error))
+    cursor = "con cursor" if page.cursor else "sin cursor"
+    return Finding(asking.shown, True, f"responde: {len(page.records)} registros, {cursor}")
+
+
+async def _mailbox(box: MailboxConfig) -> Finding:
+    name = f"{box.user}@{box.host}/{box.folder}"
+    try:
+        address = await address_of(box.target)
+        password = box.password_file.read_text().strip()
+        target = box.target
+        ca = str(target.ca) if target.ca else None
+        server = connected(address, target.host, target.port, ca=ca)
+        try:
+            server.login(box.user, password)
+            status, said = server.select(f'"{box.folder}"', readonly=True)
+        finally:
+            server.shutdown()
+    except CgiiError as error:
+        return Finding(name, False, str(error))
+    except (imaplib.IMAP4.error, ssl.SSLError, OSError, ValueError) as error:
+        return Finding(name, False, str(error)[: limits.SHORT_TEXT_CHARS_MAX])
+    if status != "OK":
+        return Finding(name, False, f"no se puede abrir la carpeta: {said}")
+    return Finding(name, True, "se puede leer")

@@ -1,0 +1,59 @@
+"""Makes the inputs that a sensor's file, or the centre's settings, name."""
+
+from collections.abc import Iterator
+
+from cgii.base.errors import Invalid
+from cgii.base.settings import Settings
+from cgii.collect.config import SensorConfig
+from cgii.collect.definition import Definitions
+from cgii.collect.input_config import FollowConfig
+from cgii.collect.inputs.event_logs import EventLogs
+from cgii.collect.inputs.following import Follow
+from cgii.collect.inputs.mail import Mailbox
+from cgii.collect.inputs.outlet import Input
+from cgii.collect.inputs.pattern import FollowPattern
+from cgii.collect.inputs.pull import Pull
+from cgii.collect.inputs.syslog_tls import SyslogTls
+from cgii.collect.inputs.tls import TlsFiles
+from cgii.collect.inputs.whole import WholeFiles
+
+
+def of_sensor(sensor: SensorConfig, definitions: Definitions) -> Iterator[Input]:
+    """Every input of `sensor.toml` that runs by itself."""
+    for file in sensor.follow:
+        yield following(file, definitions)
+    for logs in sensor.evtx:
+        yield EventLogs(logs.source, str(logs.folder))
+    for one in sensor.pull:
+        yield Pull(**one.model_dump(exclude={"networks", "ca"}), target=one.target)
+    for box in sensor.imap:
+        yield Mailbox(
+            box.source, box.target, box.user, box.password_file,
+            folder=box.folder, every_seconds=box.every_seconds,
+        )  # fmt: skip
+    if sensor.syslog_tls_port is not None and sensor.tls_files is not None:
+        yield SyslogTls(sensor.host, sensor.syslog_tls_port, sensor.tls_files, definitions)
+
+
+def following(one: FollowConfig, definitions: Definitions) -> Input:
+    """The input for a file, a folder or a pattern."""
+    path = str(one.path)
+    if one.is_whole:
+        definition = definitions.by_name.get(one.source)
+        if definition is None:
+            return WholeFiles(one.source, path, "")
+        return WholeFiles(one.source, path, definition.parser, definition.path)
+    return FollowPattern(one.source, path) if one.is_pattern else Follow(one.source, one.path)
+
+
+def tls_of_centre(settings: Settings, definitions: Definitions) -> Iterator[Input]:
+    """The centre's own listener with TLS, if it has one. Raises Invalid without a certificate."""
+    if not settings.syslog_tls_port:
+        return
+    certificate, key = settings.syslog_tls_certificate, settings.syslog_tls_key
+    if certificate is None or key is None:
+        raise Invalid(
+            "CGII_SYSLOG_TLS_PORT pide CGII_SYSLOG_TLS_CERTIFICATE y CGII_SYSLOG_TLS_KEY."
+        )
+    files = TlsFiles(certificate, key, settings.syslog_tls_client_ca)
+    yield SyslogTls(settings.syslog_host, settings.syslog_tls_port, files, definitions)

@@ -1,0 +1,213 @@
+"""Mails of a mailbox become records, once each; a hostile mail or server harms nobody else."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from email.message import EmailMessage
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cgii.base import limits
+from cgii.collect.inputs.mail import Mailbox
+from cgii.collect.mail_report import report
+from cgii.collect.outgoing import Target
+from tests.certificates import Authority
+from tests.imap_server import ImapServer
+from tests.unit.collect.inputs.collecting import QUICK, Kept, a_while, collecting, until
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in QUICK.items():
+        monkeypatch.setattr(f"cgii.base.limits.{name}", value)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+@pytest.fixture
+def server(authority: Authority) -> Iterator[ImapServer]:
+    found = ImapServer(authority.issue("servidor"))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return Kept(tmp_path)
+
+
+def mailbox(server: ImapServer, authority: Authority, folder: Path) -> Mailbox:
+    (folder / "password").write_text(f"{server.password}\n")
+    here = (ip_network("127.0.0.0/8"),)
+    target = Target("imaps", "localhost", server.port, here, authority.file)
+    return Mailbox("mail_report", target, "reportes", folder / "password", folder="INBOX",
+                   every_seconds=0.05)  # fmt: skip
+
+
+def mail(subject: str, text: str = "Vea http://malo.example/a?b=1.") -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = "Soporte <soporte@malo.example>"
+    message["Subject"] = subject
+    message.set_content(text)
+    return message
+
+
+def subjects(kept: Kept) -> list[str]:
+    return [json.loads(text)["subject"] for text in kept.texts]
+
+
+def test_each_mail_arrives_once_with_its_facts_also_after_a_restart(
+    server: ImapServer, authority: Authority, kept: Kept, tmp_path: Path
+) -> None:
+    box = mailbox(server, authority, tmp_path)
+
+    async def run() -> None:
+        server.mails = {3: bytes(mail("tres")), 9: bytes(mail("nueve"))}
+        async with collecting(kept, box):
+            await until(lambda: len(kept.texts) == 2, "both arrive")
+            server.mails[12] = bytes(mail("doce"))
+            await until(lambda: len(kept.texts) == 3, "the new one arrives")
+        del server.mails[9]
+        server.mails[15] = bytes(mail("quince"))
+        async with collecting(kept, box):
+            await until(lambda: len(kept.texts) == 4, "what came meanwhile arrives")
+            await a_while()
+
+    asyncio.run(run())
+    assert subjects(kept) == ["tres", "nueve", "doce", "quince"]
+    assert (kept.again, kept.changed, kept.losses) == (0, [], [])
+    facts = json.loads(kept.texts[0])
+    assert facts["time"] == "2026-11-20T13:05:00+00:00"
+    assert (facts["uid"], facts["from"]) == (3, "soporte@malo.example")
+    assert facts["urls"] == ["http://malo.example/a?b=1"]
+    assert not any(said.startswith(("STORE", "UID STORE", "SELECT")) for said in server.said)
+
+
+def test_a_kill_before_the_place_is_kept_stores_nothing_twice(
+    server: ImapServer, authority: Authority, kept: Kept, tmp_path: Path
+) -> None:
+    box = mailbox(server, authority, tmp_path)
+
+    async def run() -> None:
+        server.mails = {3: bytes(mail("tres")), 9: bytes(mail("nueve"))}
+        kept.keeps_places = False
+        async with collecting(kept, box):
+            await until(lambda: len(kept.texts) == 2, "both arrive")
+        kept.keeps_places = True
+        del server.mails[3]
+        server.mails[10] = bytes(mail("diez"))
+        async with collecting(kept, box):
+            await until(lambda: len(kept.texts) == 3, "the new one arrives")
+
+    asyncio.run(run())
+    assert sorted(subjects(kept)) == ["diez", "nueve", "tres"]
+    assert kept.changed == []
+
+
+def test_another_uidvalidity_is_another_mailbox(
+    server: ImapServer, authority: Authority, kept: Kept, tmp_path: Path
+) -> None:
+    async def run() -> None:
+        server.mails = {3: bytes(mail("tres"))}
+        async with collecting(kept, mailbox(server, authority, tmp_path)):
+            await until(lambda: len(kept.texts) == 1, "it arrives")
+            server.validity, server.mails = 8, {1: bytes(mail("otro"))}
+            await until(lambda: len(kept.texts) == 2, "the other arrives")
+
+    asyncio.run(run())
+    assert kept.changed == []
+
+
+def test_a_mail_that_cannot_be_had_or_kills_the_reader_is_told_and_passed(
+    server: ImapServer, authority: Authority, kept: Kept, tmp_path: Path
+) -> None:
+    async def run() -> None:
+        server.mails = {uid: bytes(mail(f"n {uid}")) for uid in (1, 2, 3, 4)}
+        server.refused, server.huge = {2}, {3}
+        async with collecting(kept, mailbox(server, authority, tmp_path)):
+            await until(lambda: len(kept.texts) == 2, "the others arrive")
+            await until(lambda: len(kept.losses) == 2, "both are told")
+
+    asyncio.run(run())
+    assert subjects(kept) == ["n 1", "n 4"]
+    assert [(loss["uid"], loss["count"]) for loss in kept.losses] == [(2, 1), (3, 1)]
+
+
+def test_a_wrong_password_or_certificate_is_no_loss_and_nothing_is_said_without_tls(
+    server: ImapServer, authority: Authority, kept: Kept, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    other = tmp_path / "otra"
+    other.mkdir()
+
+    async def run() -> None:
+        box = mailbox(server, authority, tmp_path)
+        box.password_file.write_text("equivocada")
+        untrusted = mailbox(server, Authority(other), other)
+        server.mails = {1: bytes(mail("uno"))}
+        async with collecting(kept, box, untrusted):
+            await until(lambda: any("LOGIN" in said for said in server.said), "one signs in")
+            await a_while()
+
+    asyncio.run(run())
+    assert (kept.texts, kept.losses) == ([], [])
+    assert "s3creto" not in str(server.said)
+    out = capsys.readouterr().out
+    assert "a mailbox cannot be read" in out
+    assert "equivocada" not in out
+
+
+# --- what a mail says ----------------------------------------------------------------------------
+def test_a_mail_sent_on_as_attachment_is_reported_with_its_own_facts() -> None:
+    bad = mail("Su cuenta")
+    bad["Authentication-Results"] = "mx.gob.bo; spf=softfail x; dkim=pass y; dmarc=fail"
+    bad["Received"] = "from a ([10.0.0.1]) by b"
+    bad["Received"] = "from evil ([8.8.4.4]) by mx"
+    bad.add_attachment(b"MZ", maintype="application", subtype="x", filename="factura.exe")
+    outer = mail("Sospechoso", "Me llegó esto")
+    outer.add_attachment(bad)
+
+    found = report(bytes(outer))
+    assert found["reported"]["subject"] == "Su cuenta"
+    assert (found["reported"]["spf"], found["reported"]["dmarc"]) == ("softfail", "fail")
+    assert found["reported"]["sender_ip"] == "8.8.4.4"
+    assert found["attachment_names"] == ["factura.exe"]
+    assert found["urls"] == ["http://malo.example/a?b=1"]
+
+
+def test_of_the_body_only_a_beginning_is_kept() -> None:
+    found = report(bytes(mail("x", "a" * 100_000)))
+    assert len(found["body"]) == limits.MAIL_BODY_CHARS_MAX
+
+
+def test_the_topmost_result_of_authentication_counts() -> None:
+    message = mail("x")
+    message["Authentication-Results"] = "mx.gob.bo; dmarc=fail header.from=x; dmarc=pass (forged)"
+    assert report(bytes(message))["dmarc"] == "fail"
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_have_an_answer(data: bytes) -> None:
+    json.dumps(report(data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"Content-Type: multipart/mixed; boundary=x\n\n" + b"--x\n\n" * 5_000,
+        b"Content-Type: message/rfc822\n\n" * 500,
+        b"From: " + b"<" * 20_000 + b"\n\nx",
+        b"Subject: =?utf-99?q?x?=\nContent-Type: text/plain; charset=nothing\n\nx",
+        b"Content-Disposition: attachment; filename*=x'y%\nContent-Type: a/b\n\nx",
+        b"To: " + b"a@b.c, " * 20_000 + b"\n\nx",
+    ],
+)
+def test_mails_made_to_hurt_are_bounded(data: bytes) -> None:
+    assert len(json.dumps(report(data))) < 200_000

@@ -1,0 +1,241 @@
+"""Files of a pattern are followed as they come and go; each line is delivered once."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from cgii.collect.inputs.pattern import FollowPattern
+from tests.unit.collect.inputs.collecting import QUICK, Kept, a_while, collecting, until
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in QUICK.items():
+        monkeypatch.setattr(f"cgii.base.limits.{name}", value)
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    folder = tmp_path / "log"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return Kept(tmp_path)
+
+
+def append(path: Path, *lines: str) -> None:
+    with path.open("a") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def follow(logs: Path, pattern: str = "*.log*") -> FollowPattern:
+    return FollowPattern("web_access", str(logs / pattern))
+
+
+async def has(kept: Kept, *lines: str) -> None:
+    await until(lambda: set(kept.texts) >= set(lines), f"{lines} arrive, there is {kept.texts}")
+
+
+def test_files_that_are_there_and_that_appear_are_read(logs: Path, kept: Kept) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "a1")
+        append(logs / "other.txt", "no")
+        async with collecting(kept, follow(logs)):
+            await has(kept, "a1")
+            append(logs / "b.log", "b1")
+            append(logs / "a.log", "a2")
+            await has(kept, "a2", "b1")
+
+    asyncio.run(run())
+    assert sorted(kept.texts) == ["a1", "a2", "b1"]
+    assert set(kept.sources.values()) == {"web_access"}
+
+
+def test_a_folder_means_its_files(logs: Path, kept: Kept) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "a1")
+        async with collecting(kept, FollowPattern("syslog", str(logs))):
+            await has(kept, "a1")
+
+    asyncio.run(run())
+
+
+def test_renaming_within_the_pattern_delivers_no_line_twice_and_loses_none(
+    logs: Path, kept: Kept
+) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "1", "2")
+        async with collecting(kept, follow(logs)):
+            await has(kept, "1", "2")
+            for turn in range(3):
+                if (logs / "a.log.1").exists():
+                    (logs / "a.log.1").rename(logs / "a.log.2")
+                (logs / "a.log").rename(logs / "a.log.1")
+                append(logs / "a.log.1", f"late {turn}")  # by whoever still has it open
+                append(logs / "a.log", f"new {turn}")
+                await has(kept, f"late {turn}", f"new {turn}")
+            await a_while()
+
+    asyncio.run(run())
+    assert len(kept.texts) == 8
+    assert kept.again == 0
+
+
+def test_a_rotation_while_the_sensor_is_down_delivers_each_line_once(
+    logs: Path, kept: Kept
+) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "1", "2")
+        async with collecting(kept, follow(logs)):
+            await has(kept, "1", "2")
+        append(logs / "a.log", "3")
+        (logs / "a.log").rename(logs / "a.log.1")
+        append(logs / "a.log", "4")
+        async with collecting(kept, follow(logs)):
+            await has(kept, "3", "4")
+            await a_while()
+
+    asyncio.run(run())
+    assert sorted(kept.texts) == ["1", "2", "3", "4"]
+
+
+def test_what_was_renamed_out_of_the_pattern_is_read_to_its_end(logs: Path, kept: Kept) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "1")
+        append(logs / "b.log", "b")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "1", "b")
+        append(logs / "a.log", "2")
+        (logs / "a.log").rename(logs / "a.log.1")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "2")
+            (logs / "b.log").rename(logs / "b.old")
+            append(logs / "b.old", "late")
+            (logs / "b.old").open("a").write("no end")
+            await has(kept, "late", "no end")
+            await until(lambda: not kept.places.known, "both are forgotten")
+
+    asyncio.run(run())
+    assert sorted(kept.texts) == ["1", "2", "b", "late", "no end"]
+
+
+def test_a_deleted_file_is_read_to_its_end_and_forgotten(logs: Path, kept: Kept) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "1")
+        async with collecting(kept, follow(logs)):
+            await has(kept, "1")
+            with (logs / "a.log").open("a") as file:
+                (logs / "a.log").unlink()
+                file.write("2\n")
+            await has(kept, "2")
+            await until(lambda: not kept.places.known, "it is forgotten")
+
+    asyncio.run(run())
+
+
+def test_an_inode_that_is_used_again_is_another_content(logs: Path, kept: Kept) -> None:
+    """Most file systems give a free inode to the next file, and its beginning may be the same."""
+
+    async def run() -> None:
+        for turn in range(4):
+            append(logs / "a.log", "#Fields: the same head")
+            async with collecting(kept, follow(logs)):
+                await until(lambda: len(kept.records) == 2 * turn + 1, "the head arrives")  # noqa: B023
+                append(logs / "a.log", f"line {turn}")
+                await has(kept, f"line {turn}")
+                os.unlink(logs / "a.log")
+                await until(lambda: not kept.places.known, "it is forgotten")
+
+    asyncio.run(run())
+    assert kept.changed == []
+    assert len(kept.texts) == 8
+
+
+def test_a_file_cut_to_nothing_is_read_from_its_start(logs: Path, kept: Kept) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "1", "2")
+        async with collecting(kept, follow(logs)):
+            await has(kept, "1", "2")
+            os.truncate(logs / "a.log", 0)
+            await a_while()
+            append(logs / "a.log", "1")
+            await until(lambda: len(kept.texts) == 3, "the line is a new record")
+
+    asyncio.run(run())
+
+
+def test_a_file_written_anew_at_once_is_read_without_another_write(logs: Path, kept: Kept) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "1", "2")
+        async with collecting(kept, follow(logs)):
+            await has(kept, "1", "2")
+            for turn in range(10):
+                (logs / "a.log").write_text(f"new {turn}\n")
+                await has(kept, f"new {turn}")
+
+    asyncio.run(run())
+    assert kept.changed == []
+
+
+def test_few_files_are_open_and_all_are_read(
+    logs: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.FOLLOW_OPEN_MAX", 3)
+
+    def opened() -> int:
+        links = [os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+        return sum(str(logs) in os.readlink(link) for link in links if os.path.islink(link))
+
+    async def run() -> None:
+        for number in range(20):
+            append(logs / f"{number}.log", f"first {number}")
+        async with collecting(kept, follow(logs)):
+            await has(kept, *(f"first {number}" for number in range(20)))
+            await until(lambda: opened() <= 3, "the quiet ones are closed")
+            for number in range(20):
+                append(logs / f"{number}.log", f"second {number}")
+            await has(kept, *(f"second {number}" for number in range(20)))
+
+    asyncio.run(run())
+    assert len(kept.texts) == 40
+    assert kept.again == 0
+
+
+def test_links_lead_nowhere_and_packed_files_are_left_to_patterns_that_ask_for_them(
+    logs: Path, kept: Kept, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("secret\n")
+
+    async def run() -> None:
+        (logs / "x.log").symlink_to(tmp_path / "secret")
+        (logs / "a.log.1.gz").write_bytes(b"packed\n")
+        append(logs / "a.log", "1")
+        async with collecting(kept, follow(logs)):
+            await has(kept, "1")
+            await a_while()
+
+    asyncio.run(run())
+    assert kept.texts == ["1"]
+
+
+def test_a_kill_between_records_and_places_gives_the_same_numbers(logs: Path, kept: Kept) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "1")
+        async with collecting(kept, follow(logs)):
+            await has(kept, "1")
+            kept.keeps_places = False
+            append(logs / "a.log", "2")
+            await has(kept, "2")
+        kept.keeps_places = True
+        append(logs / "a.log", "3")
+        async with collecting(kept, follow(logs)):
+            await has(kept, "3")
+
+    asyncio.run(run())
+    assert sorted(kept.texts) == ["1", "2", "3"]
+    assert kept.changed == []

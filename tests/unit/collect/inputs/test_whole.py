@@ -1,0 +1,235 @@
+"""Whole files are read once each, in a child; what is damaged or too much is told."""
+
+import asyncio
+import gzip
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cgii.collect.inputs import whole_child
+from cgii.collect.inputs.whole import WholeFiles
+from cgii.collect.inputs.whole_child import Loss, Record, Request, read_whole
+from tests.unit.collect.inputs.collecting import QUICK, Kept, a_while, collecting, until
+
+EVENT = {"Event": {"System": {"EventID": 4625, "Computer": "dc"}, "EventData": {}}}
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in QUICK.items():
+        monkeypatch.setattr(f"cgii.base.limits.{name}", value)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    found = tmp_path / "in"
+    found.mkdir()
+    return found
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return Kept(tmp_path)
+
+
+def packed(folder: Path, pattern: str = "*.gz") -> WholeFiles:
+    return WholeFiles("web_access", str(folder / pattern), "patterns")
+
+
+async def has(kept: Kept, count: int) -> None:
+    await until(lambda: len(kept.texts) >= count, f"{count} records, there are {kept.texts}")
+
+
+def test_packed_files_are_read_once_also_after_a_restart_or_under_another_name(
+    folder: Path, kept: Kept
+) -> None:
+    async def run() -> None:
+        (folder / "a.gz").write_bytes(gzip.compress(b"one\n\ntwo\n"))
+        async with collecting(kept, packed(folder)):
+            await has(kept, 2)
+            (folder / "a.gz").rename(folder / "b.gz")
+            (folder / "copy.gz").write_bytes((folder / "b.gz").read_bytes())
+            await a_while()
+        async with collecting(kept, packed(folder)):
+            (folder / "new.gz").write_bytes(gzip.compress(b"three\n"))
+            await has(kept, 3)
+
+    asyncio.run(run())
+    assert sorted(kept.texts) == ["one", "three", "two"]
+    assert kept.again == 0
+    assert kept.losses == []
+
+
+def test_a_json_document_gives_its_records(folder: Path, kept: Kept) -> None:
+    async def run() -> None:
+        (folder / "events.json").write_text(json.dumps([EVENT, EVENT | {"n": 2}], indent=1))
+        (folder / "lines.json").write_text(f"{json.dumps(EVENT)}\n")
+        events = WholeFiles("windows_events", str(folder / "*.json"), "windows")
+        async with collecting(kept, events):
+            await has(kept, 3)
+
+    asyncio.run(run())
+    assert [json.loads(text)["Event"]["System"]["EventID"] for text in kept.texts] == [4625] * 3
+
+
+def test_a_moment_without_processes_loses_no_file(
+    folder: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = asyncio.create_subprocess_exec
+    tries: list[int] = []
+
+    async def fail_first(*given: object, **more: object) -> object:
+        tries.append(1)
+        if len(tries) == 1:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return await real(*given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", fail_first)
+
+    async def run() -> None:
+        (folder / "a.gz").write_bytes(gzip.compress(b"one\n"))
+        async with collecting(kept, packed(folder)):
+            await has(kept, 1)
+
+    asyncio.run(run())
+    assert kept.losses == []
+
+
+def test_a_file_that_is_still_written_waits(folder: Path, kept: Kept) -> None:
+    async def run() -> None:
+        whole = gzip.compress(b"one\ntwo\n")
+        async with collecting(kept, packed(folder)):
+            with (folder / "a.gz").open("wb") as file:
+                for piece in whole:
+                    file.write(bytes([piece]))
+                    file.flush()
+                    await asyncio.sleep(0.002)
+            await has(kept, 2)
+            await until(lambda: bool(kept.places.known), "the place is kept")
+
+    asyncio.run(run())
+    assert {"one", "two"} == set(kept.texts)
+
+
+def test_a_damaged_file_gives_what_can_be_read_and_tells_the_rest_once(
+    folder: Path, kept: Kept
+) -> None:
+    async def run() -> None:
+        whole = gzip.compress(os.urandom(4_000).hex().encode() + b"\nfirst\n" + os.urandom(20_000))
+        (folder / "cut.gz").write_bytes(gzip.compress(b"first\n") + whole[:-9_000])
+        async with collecting(kept, packed(folder)):
+            await until(lambda: len(kept.losses) == 1, "the loss is told")
+            await until(lambda: bool(kept.places.known), "the place is kept")
+        async with collecting(kept, packed(folder)):
+            await a_while()
+
+    asyncio.run(run())
+    assert "first" in kept.texts
+    assert len(kept.losses) == 1
+    told = kept.losses[0]
+    assert (told["kind"], told["input"], told["reason"]) == ("damage", "file", "damaged")
+    assert told["file"].endswith("cut.gz")
+
+
+def test_a_bomb_is_cut_at_the_limit_and_told(
+    folder: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(whole_child, "CHILD", "cgii_small_limits")
+    (tmp_path / "cgii_small_limits.py").write_text(
+        "from cgii.base import limits\nlimits.WHOLE_UNPACKED_BYTES_MAX = 1_000_000\n"
+        "from cgii.collect.whole_files import main\nmain()\n"
+    )
+    path = f"{whole_child.content.PACKAGE.parent}:{tmp_path}"
+    monkeypatch.setattr(whole_child, "search_path", lambda: path)
+    (folder / "bomb.gz").write_bytes(gzip.compress(b"0" * 99 + b"\n") * 100_000)
+
+    async def run() -> None:
+        async with collecting(kept, packed(folder)):
+            await until(lambda: bool(kept.losses), "the loss is told")
+
+    asyncio.run(run())
+    assert 0 < len(kept.texts) < 20_000
+    assert "demasiado grande" in kept.losses[0]["detail"]
+
+
+def test_more_files_or_bytes_than_allowed_are_told(
+    folder: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.WHOLE_FILE_BYTES_MAX", 100)
+
+    async def run() -> None:
+        (folder / "a.gz").write_bytes(os.urandom(101))
+        async with collecting(kept, packed(folder)):
+            await until(lambda: bool(kept.losses), "the loss is told")
+
+    asyncio.run(run())
+    assert kept.losses[0]["reason"] == "size"
+    assert kept.texts == []
+
+
+def test_a_file_that_is_gone_is_forgotten_and_come_back_has_the_same_numbers(
+    folder: Path, kept: Kept
+) -> None:
+    async def run() -> None:
+        (folder / "a.gz").write_bytes(gzip.compress(b"one\n"))
+        async with collecting(kept, packed(folder)):
+            await has(kept, 1)
+            (folder / "a.gz").unlink()
+            await until(lambda: not kept.places.known, "it is forgotten")
+            (folder / "a.gz").write_bytes(gzip.compress(b"one\n", mtime=0))
+            (folder / "a.gz").write_bytes(gzip.compress(b"one\n"))
+            await until(lambda: bool(kept.places.known), "it is read again")
+
+    asyncio.run(run())
+    assert kept.changed == []
+
+
+def read(request_of: Path, program: str = "", folder: Path | None = None) -> list[object]:
+    async def run() -> list[object]:
+        with request_of.open("rb") as file:
+            request = Request(file.fileno(), request_of.stat().st_size)
+            return [answer async for answer in read_whole(request)]
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("print('[0,\"ok\"]', flush=True); import os; os.kill(os.getpid(), 11)", "crashed"),
+        ("print('[0,\"ok\"]', flush=True); import time; time.sleep(600)", "timeout"),
+        ("print('[0,\"ok\"]'); print('nonsense')", "crashed"),
+        ("print('[0,\"ok\"]'); print('[1,' + '\"x' * 3_000_000)", "crashed"),
+    ],
+)
+def test_a_child_that_dies_or_talks_nonsense_ends_the_file_with_a_loss(
+    program: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cgii_bad_child.py").write_text(program)
+    monkeypatch.setattr(whole_child, "CHILD", "cgii_bad_child")
+    monkeypatch.setattr(whole_child, "search_path", lambda: str(tmp_path))
+    monkeypatch.setattr("cgii.base.limits.WHOLE_SILENCE_SECONDS", 1)
+
+    assert read(tmp_path / "cgii_bad_child.py") == [Record(0, "ok"), Loss(reason)]
+
+
+def test_the_child_may_write_no_file_start_no_process_and_take_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cgii_tries.py").write_text(
+        "import resource, sys, json\n"
+        "from cgii.collect import whole_files\n"
+        "def tries(path, parser):\n"
+        "    for n, what in enumerate(('FSIZE', 'NPROC', 'CORE', 'AS', 'CPU')):\n"
+        "        yield [n, str(resource.getrlimit(getattr(resource, 'RLIMIT_' + what))[1])]\n"
+        "whole_files.records = tries\nwhole_files.main()\n"
+    )
+    monkeypatch.setattr(whole_child, "CHILD", "cgii_tries")
+    path = f"{whole_child.content.PACKAGE.parent}:{tmp_path}"
+    monkeypatch.setattr(whole_child, "search_path", lambda: path)
+    file = tmp_path / "cgii_tries.py"
+    memory = 512 * 1024 * 1024 + 4 * file.stat().st_size
+
+    assert [answer.text for answer in read(file)] == ["0", "0", "0", str(memory), "300"]  # type: ignore[attr-defined]
