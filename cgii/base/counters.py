@@ -17,6 +17,9 @@ EVENTS_DROPPED = Counter(
     "cgii_events_dropped_total", "Records lost before the centre had them", ["input", "reason"]
 )
 BATCHES_REPEATED = Counter("cgii_batches_repeated_total", "Batches that had been committed before")
+BATCHES_POSTPONED = Counter(
+    "cgii_batches_postponed_total", "Batches told to come again later, by reason", ["reason"]
+)
 BATCH_SECONDS = Histogram("cgii_batch_seconds", "From a received batch to its commit")
 ALERTS_RAISED = Counter("cgii_alerts_raised_total", "Alerts committed, by rule", ["rule"])
 ALERTS_HIDDEN = Counter("cgii_alerts_hidden_total", "Alerts held back by tuning", ["rule"])

@@ -2,7 +2,6 @@
 
 import zlib
 from dataclasses import dataclass
-from threading import BoundedSemaphore
 from typing import Any
 
 import orjson
@@ -11,17 +10,17 @@ from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from cgii.base import limits
-from cgii.base.errors import Invalid, NotSignedIn, Unavailable
+from cgii.base.errors import Invalid, NotSignedIn
 from cgii.base.ids import hash_token
 from cgii.centre import Centre
 from cgii.model.event import Origin, Raw
 from cgii.model.records import Sensor
-from cgii.pipeline import Receipt, take
+from cgii.pipeline import take
 from cgii.web.access import token_only
 from cgii.web.answers import JsonResponse
+from cgii.web.ingest_places import IngestPlaces
 
 router = APIRouter(prefix="/api/v1", tags=["ingest"])
-_places = BoundedSemaphore(limits.INGEST_AT_ONCE_MAX)
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,11 @@ class Sender:
 
     id: int
     entity_id: int | None
+
+    @property
+    def owner(self) -> str:
+        """Who shares the places with whom: the entity, or a sensor that belongs to none."""
+        return f"sensor:{self.id}" if self.entity_id is None else f"entity:{self.entity_id}"
 
 
 @router.post("/ingest", dependencies=[token_only("ingest")])
@@ -46,7 +50,11 @@ async def ingest(request: Request) -> JsonResponse:
     sender = await run_in_threadpool(_sender, centre, request.headers.get("authorization", ""))
     body = await request.body()  # bounded by the guard in front of every route
     encoding = request.headers.get("content-encoding", "")
-    receipt = await run_in_threadpool(_take, centre, sender, body, encoding)
+    places: IngestPlaces = request.app.state.ingest_places
+    async with places.place(sender.owner):
+        origin, raws = await run_in_threadpool(_read, sender, body, encoding)
+        places.spend(sender.owner, len(raws))
+        receipt = await run_in_threadpool(take, centre, origin, raws)
     return JsonResponse(
         {
             "events": receipt.events,
@@ -72,16 +80,6 @@ def _sender(centre: Centre, header: str) -> Sender:
         return Sender(sensor.id, sensor.entity_id)
 
 
-def _take(centre: Centre, sender: Sender, body: bytes, encoding: str) -> Receipt:
-    if not _places.acquire(timeout=limits.INGEST_WAIT_SECONDS):
-        raise Unavailable("El centro está ocupado. Reenvíe el lote en unos segundos.")
-    try:
-        origin, raws = _read(sender, _unpack(body, encoding))
-        return take(centre, origin, raws)
-    finally:
-        _places.release()
-
-
 def _unpack(body: bytes, encoding: str) -> bytes:
     if encoding in ("", "identity"):
         return body
@@ -102,7 +100,8 @@ def _unpack(body: bytes, encoding: str) -> bytes:
     return unpacked
 
 
-def _read(sender: Sender, body: bytes) -> tuple[Origin, list[Raw]]:
+def _read(sender: Sender, body: bytes, encoding: str) -> tuple[Origin, list[Raw]]:
+    body = _unpack(body, encoding)
     if sum(map(body.count, (b",", b"[", b"{"))) > limits.BATCH_VALUES_MAX:
         raise Invalid("El lote trae demasiados valores. Divídalo.")
     try:
