@@ -1,5 +1,6 @@
 """The one path from a raw batch to its alerts: normalise, store, examine, commit."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from cgii.base import counters
+from cgii.base import counters, limits
 from cgii.base.errors import Unavailable
 from cgii.centre import Centre
 from cgii.collect.inputs.follow import Position
@@ -53,6 +54,7 @@ def take(
         counters.BATCHES_REPEATED.inc()
         return Receipt(before.event_count, before.reject_count, 0, repeated=True)
 
+    _check_room(centre)
     read = normalize(origin, raws, centre.definitions, received_at=received_at)
     centre.events.write(read.events)
     detector = centre.detector
@@ -68,6 +70,17 @@ def take(
         counters.EVENTS_REJECTED.labels(origin.source, rejected.reason).inc()
     counters.BATCH_SECONDS.observe(perf_counter() - started)
     return receipt
+
+
+def _check_room(centre: Centre) -> None:
+    """Leave the last of the disk to incidents and the audit trail, which are small."""
+    if centre.settings.events:  # they lie on a server that sees to its own disk
+        return
+    if shutil.disk_usage(centre.settings.data).free < limits.DISK_RESERVE_BYTES:
+        raise Unavailable(
+            "Queda muy poco espacio en disco y no se reciben registros. Libere espacio; nada de "
+            "lo que esperan los sensores se pierde."
+        )
 
 
 def committed(commit: Callable[[], Result], busy: str) -> Result:

@@ -157,7 +157,10 @@ TERM_CHARS_MAX = 900  # of a value in Elasticsearch's index; Lucene searches for
 EVENT_VALUES_MAX = 5_000  # field and value pairs of one event; with more it is looked at itself
 SCAN_ROWS = 500  # documents fetched at once when the index alone cannot tell
 
-DISK_FREE_BYTES_MIN = 256 * 1024 * 1024  # below it this process says that it is not ready
+DISK_FREE_BYTES_MIN = 256 * 1024 * 1024  # below it this process says that it is not ready …
+DISK_RESERVE_BYTES = (
+    64 * 1024 * 1024
+)  # … and here it takes no events: incidents go on being written
 
 # --- searching ---------------------------------------------------------------------------------
 QUERY_CHARS_MAX = 2_000

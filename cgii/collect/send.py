@@ -70,7 +70,7 @@ class Sender:
             except Unavailable as error:
                 if tries == limits.SEND_TRIES_MAX - 1:
                     raise
-                self._pause(max(back_off(tries, random.random()), asked_wait(error)))  # noqa: S311
+                self._pause(pause_before_next(tries, error, random.random()))  # noqa: S311
         return None
 
     def send(self, body: bytes) -> None:
@@ -123,6 +123,9 @@ def _seconds(text: str | None) -> int:
     return min(int(text), 300) if text and text.isdecimal() else 0
 
 
-def asked_wait(error: Unavailable) -> float:
-    """Seconds that the centre asked for."""
-    return float(error.retry_after_seconds)
+def pause_before_next(tries: int, error: Unavailable, share: float) -> float:
+    """Seconds before the next try: at least what the centre asked for, and up to twice that.
+
+    `share` is chance, 0 to 1: hundreds that were told the same must not come back at once.
+    """
+    return max(back_off(tries, share), error.retry_after_seconds * (1 + share))

@@ -58,7 +58,10 @@ class Sensor:
                 status = int(answer.status)
         except urllib.error.HTTPError as error:
             status = error.code
-            assert int(error.headers["Retry-After"]) <= limits.INGEST_RETRY_SECONDS_MAX
+            wait = error.headers["Retry-After"]
+        else:
+            wait = "0"
+        assert int(wait) <= limits.INGEST_RETRY_SECONDS_MAX
         with self._lock:
             self.answers[status] += 1
         return time.monotonic() - begun

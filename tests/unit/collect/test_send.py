@@ -65,7 +65,7 @@ def test_a_busy_centre_is_asked_again_after_the_time_it_names() -> None:
     with sender(lambda _: answers.pop(0), pauses) as centre:
         centre.deliver(BATCH)
     assert len(pauses) == 2
-    assert pauses[0] == 7
+    assert 7 <= pauses[0] <= 14  # not all that were told so come back at once
     assert 1 <= pauses[1] <= 2
 
 
