@@ -1,5 +1,6 @@
 """The one path from a raw batch to its alerts: normalise, store, examine, commit."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from cgii.base import counters
+from cgii.base import counters, limits
 from cgii.base.errors import Unavailable
 from cgii.centre import Centre
 from cgii.collect.inputs.follow import FORGOTTEN, Position
@@ -60,6 +61,7 @@ def take(
         counters.BATCHES_REPEATED.inc()
         return Receipt(before.event_count, before.reject_count, 0, repeated=True)
 
+    _check_room(centre)
     read = normalize(origin, raws, centre.definitions, received_at=received_at)
     centre.events.write(read.events)
     detector = centre.detector
@@ -87,6 +89,17 @@ def keep_positions(session: Session, positions: Sequence[Position], at: datetime
             PositionRow(
                 stream=one.stream, epoch=one.epoch, offset=one.offset, seq=one.seq, moved_at=at
             )
+        )
+
+
+def _check_room(centre: Centre) -> None:
+    """Leave the last of the disk to incidents and the audit trail, which are small."""
+    if centre.settings.events:  # they lie on a server that sees to its own disk
+        return
+    if shutil.disk_usage(centre.settings.data).free < limits.DISK_RESERVE_BYTES:
+        raise Unavailable(
+            "Queda muy poco espacio en disco y no se reciben registros. Libere espacio; nada de "
+            "lo que esperan los sensores se pierde."
         )
 
 

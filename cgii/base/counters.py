@@ -1,6 +1,8 @@
 """Counters and timings, shown at /metrics. Names: `cgii_<noun>_<verb past>_total`."""
 
 import os
+from contextlib import suppress
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -17,6 +19,9 @@ EVENTS_DROPPED = Counter(
     "cgii_events_dropped_total", "Records lost before the centre had them", ["input", "reason"]
 )
 BATCHES_REPEATED = Counter("cgii_batches_repeated_total", "Batches that had been committed before")
+BATCHES_POSTPONED = Counter(
+    "cgii_batches_postponed_total", "Batches told to come again later, by reason", ["reason"]
+)
 BATCH_SECONDS = Histogram("cgii_batch_seconds", "From a received batch to its commit")
 ALERTS_RAISED = Counter("cgii_alerts_raised_total", "Alerts committed, by rule", ["rule"])
 ALERTS_HIDDEN = Counter("cgii_alerts_hidden_total", "Alerts held back by tuning", ["rule"])
@@ -69,6 +74,20 @@ INDICATORS_LOADED = Gauge(
 INDICATORS_WARNED = Counter(
     "cgii_indicators_warned_total", "Indicators found that a warning list says are harmless"
 )
+
+
+def _hold_room(folder: Path) -> None:
+    """Take the room of this process's files now: on a full disk a write to them would end it.
+
+    They are mapped into memory with holes, and a hole that cannot be filled is a SIGBUS.
+    """
+    for path in folder.glob(f"*_{os.getpid()}.db"):
+        with suppress(OSError), path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+if SHARED in os.environ:
+    _hold_room(Path(os.environ[SHARED]))
 
 
 def all_counters() -> bytes:

@@ -256,7 +256,10 @@ TERM_CHARS_MAX = 900  # of a value in Elasticsearch's index; Lucene searches for
 EVENT_VALUES_MAX = 5_000  # field and value pairs of one event; with more it is looked at itself
 SCAN_ROWS = 500  # documents fetched at once when the index alone cannot tell
 
-DISK_FREE_BYTES_MIN = 256 * 1024 * 1024  # below it this process says that it is not ready
+DISK_FREE_BYTES_MIN = 256 * 1024 * 1024  # below it this process says that it is not ready …
+DISK_RESERVE_BYTES = (
+    64 * 1024 * 1024
+)  # … and here it takes no events: incidents go on being written
 
 # --- searching ---------------------------------------------------------------------------------
 QUERY_CHARS_MAX = 2_000
@@ -316,6 +319,12 @@ NAME_CHARS_MAX = 200
 # --- ingest ------------------------------------------------------------------------------------
 INGEST_AT_ONCE_MAX = 8  # batches under way in one process; the rest wait …
 INGEST_WAIT_SECONDS = 10  # … this long before they are told to come again
+INGEST_OWNER_AT_ONCE_MAX = 2  # of them of one entity, so that there is always room for others
+INGEST_WAITING_MAX = 16  # batches of one entity that wait for a place; more are told 429
+INGEST_BURST_SECONDS = 30  # of its pace that an entity may send at once
+INGEST_OTHERS_SECONDS = 10  # somebody heard within this long still wants to be served
+INGEST_RETRY_SECONDS_MAX = 60  # asked of who floods; then it is looked at anew
+INGEST_TOLD_SECONDS = 60  # between two lines in the log about one who floods
 SEQ_MAX = 2**53  # JSON's exact integers
 
 # --- serving -----------------------------------------------------------------------------------

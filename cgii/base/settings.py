@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Dirección en la que atienden la web y la API.")
     port: int = Field(8000, ge=1, le=65535, description="Puerto de la web y la API.")
+    ingest_records_per_second: int = Field(
+        2_000,
+        ge=1,
+        description="Registros por segundo que cada proceso web acepta de una entidad de forma "
+        "sostenida mientras otras envían; al que pasa de eso se le pide esperar (429).",
+    )
     public_url: str = Field(
         "http://127.0.0.1:8000",
         description="Dirección que usan las personas y los sensores; figura en los correos.",

@@ -15,8 +15,7 @@ from cgii.base.ids import token
 from cgii.collect import gaps
 from cgii.collect.buffer import Batch
 from cgii.collect.inputs.follow import FORGOTTEN, Position
-from cgii.collect.listen import back_off
-from cgii.collect.send import Sender, asked_wait, pack
+from cgii.collect.send import Sender, pack, pause_before_next
 from cgii.collect.spool import Spool
 from cgii.model.event import Origin, Raw
 
@@ -75,8 +74,7 @@ class Drain:
                 self._tries = 0
             except Unavailable as error:
                 log.warning("batch not delivered, will be tried again", reason=str(error))
-                pause = max(back_off(self._tries, random.random()), asked_wait(error))  # noqa: S311
-                self._stop.wait(pause)
+                self._stop.wait(pause_before_next(self._tries, error, random.random()))  # noqa: S311
                 self._tries += 1
             except (NotSignedIn, NotAllowed) as error:
                 log.error("the centre does not let this sensor send", reason=str(error))

@@ -18,6 +18,7 @@ from cgii.base.errors import CgiiError, Invalid, NotAllowed, NotSignedIn, Unavai
 from cgii.base.signatures import SecretKey
 from cgii.collect import convert
 from cgii.collect.buffer import Batch
+from cgii.collect.listen import back_off
 
 PATH = "/api/v1/ingest"
 REFUSED = frozenset({400, 413, 422})  # what is said of a batch, not of the moment
@@ -168,6 +169,9 @@ def _seconds(text: str | None) -> int:
     return min(int(text), 300) if text and text.isdecimal() else 0
 
 
-def asked_wait(error: Unavailable) -> float:
-    """Seconds that the centre asked for."""
-    return float(error.retry_after_seconds)
+def pause_before_next(tries: int, error: Unavailable, share: float) -> float:
+    """Seconds before the next try: at least what the centre asked for, and up to twice that.
+
+    `share` is chance, 0 to 1: hundreds that were told the same must not come back at once.
+    """
+    return max(back_off(tries, share), error.retry_after_seconds * (1 + share))

@@ -22,6 +22,7 @@ from cgii.web.answers import Redo
 from cgii.web.api import API
 from cgii.web.environment import STATIC, build_environment
 from cgii.web.failures import answer_failure
+from cgii.web.ingest_places import IngestPlaces
 from cgii.web.middleware import BodyAllowance, BodyLimit, Observing
 from cgii.web.pace import Pace
 from cgii.web.pages import PAGES
@@ -48,6 +49,7 @@ def create_app(centre: Centre) -> FastAPI:
     app.state.centre = centre
     app.state.templates = build_environment()
     app.state.pace = Pace()
+    app.state.ingest_places = IngestPlaces(centre.settings.ingest_records_per_second)
     app.state.served = frozenset(guarded.route.path for guarded in guarded_routes(ROUTERS))
     for kind in (CgiiError, HTTPException, RequestValidationError, Redo):
         app.add_exception_handler(kind, _answer)

@@ -30,6 +30,11 @@ class Sender:
     signed: Signed | None = None
     now: datetime | None = None
 
+    @property
+    def owner(self) -> str:
+        """Who shares the places with whom: the entity, or a sensor that belongs to none."""
+        return f"sensor:{self.id}" if self.entity_id is None else f"entity:{self.entity_id}"
+
     def enter(self, session: Session) -> None:
         """Write down that this request was here, in the transaction of what it does.
 

@@ -5,15 +5,16 @@ import random
 import threading
 import urllib.request
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 
 from cgii.base import counters, limits
-from cgii.base.errors import Unavailable
+from cgii.base.errors import CgiiError, Unavailable
 from cgii.model.event import Event
 from cgii.store.events import EventQuery, EventStore, open_events
 from tests import servers
@@ -23,6 +24,8 @@ from tests.ports import free_port
 
 pytestmark = pytest.mark.elasticsearch
 
+SETTLED_SECONDS_MAX = 60
+BLOCKS = "{}-events-*/_settings"
 SAME_DAY = {"at": NOON, "received_at": NOON}
 
 
@@ -84,6 +87,86 @@ def test_whatever_happens_to_requests_the_index_equals_the_ledger(
     assert store.count(EventQuery()) == store.stats().events == 410
 
 
+def test_within_a_minute_of_any_lasting_trouble_the_index_equals_the_ledger(
+    behind: EventStore,
+    store: EventStore,
+    proxy: Proxy,
+    elastic_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "BULK_WAIT_SECONDS", (0.01, 0.05))
+    monkeypatch.setattr(limits, "BULK_SECONDS_MAX", 0.2)
+    behind.write(batch(0, 10))
+    sender = PersistentSender(behind, begin=10)
+    sender.start()
+    try:
+        for trouble in (400, 403, 409, 429, 500, 503, CUT_BEFORE, CUT_AFTER, "read only"):
+            if trouble == "read only":
+                ask(elastic_url, "PUT", BLOCKS, {"index.blocks.read_only_allow_delete": True})
+            else:
+                proxy.always = trouble
+            sender.waits_for_refusals(2)
+            proxy.always = None
+            if trouble == "read only":
+                ask(elastic_url, "PUT", BLOCKS, {"index.blocks.read_only_allow_delete": None})
+            begun = monotonic()
+            told = sender.waits_for_acknowledgements(2)
+            ids = {event.id for event in batch(0, told)}
+            assert set(store.get_many(ids)) == ids, trouble
+            assert monotonic() - begun < SETTLED_SECONDS_MAX, trouble
+    finally:
+        proxy.always = None
+        sender.stop()
+    assert sender.wrong == []
+    assert store.count(EventQuery()) == store.stats().events == sender.acknowledged
+
+
+class PersistentSender(threading.Thread):
+    """Writes batch after batch, the same again until it is taken; every other one overlaps."""
+
+    def __init__(self, store: EventStore, *, begin: int) -> None:
+        super().__init__(daemon=True)
+        self.acknowledged = begin  # events, from the first on
+        self.wrong: list[str] = []  # what was said that is no reason to come again
+        self._store = store
+        self._refused = 0
+        self._stop_asked = threading.Event()
+
+    def run(self) -> None:
+        while not self._stop_asked.wait(0.01):
+            begin = self.acknowledged
+            try:
+                self._store.write(batch(begin - begin % 4, begin + 10))
+            except Unavailable:
+                self._refused += 1
+            except CgiiError as error:
+                self.wrong.append(repr(error))
+                return
+            else:
+                self.acknowledged = begin + 10
+
+    def waits_for_refusals(self, count: int) -> None:
+        wanted = self._refused + count
+        self._wait(lambda: self._refused >= wanted)
+
+    def waits_for_acknowledgements(self, count: int) -> int:
+        """How many events were told by then."""
+        wanted = self.acknowledged + 10 * count
+        self._wait(lambda: self.acknowledged >= wanted)
+        return self.acknowledged
+
+    def stop(self) -> None:
+        self._stop_asked.set()
+        self.join(240)
+
+    def _wait(self, until: Callable[[], bool]) -> None:
+        deadline = monotonic() + 240
+        while not until():
+            assert self.is_alive(), self.wrong
+            assert monotonic() < deadline
+            sleep(0.01)
+
+
 def test_a_server_that_stays_busy_leaves_the_batch_with_the_sender(
     behind: EventStore, store: EventStore, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,14 +207,13 @@ def test_an_index_made_read_only_stops_writing_and_nothing_else(
     store: EventStore, elastic_url: str
 ) -> None:
     store.write(batch(0, 3))
-    blocks = "{}-events-*/_settings"
     for block in ("read_only_allow_delete", "write", "read_only"):
-        ask(elastic_url, "PUT", blocks, {f"index.blocks.{block}": True})
+        ask(elastic_url, "PUT", BLOCKS, {f"index.blocks.{block}": True})
         with pytest.raises(Unavailable, match="solo lectura"):
             store.write(batch(0, 5))
         assert len(store.search(EventQuery("line")).events) == 3
         assert store.stats().events == 3
-        ask(elastic_url, "PUT", blocks, {f"index.blocks.{block}": None})
+        ask(elastic_url, "PUT", BLOCKS, {f"index.blocks.{block}": None})
     assert store.write(batch(0, 5)) == 2
     assert store.count(EventQuery()) == 5
 

@@ -9,8 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-
-from tests.process import RunningCentre
+from typing import Protocol
 
 BATCH = 40
 FIRST_ROTATION_SECONDS = 8
@@ -18,7 +17,15 @@ ROTATION_SECONDS = 45
 STOP_SECONDS = 240  # for the step under way, on a machine as busy as may be
 
 
-def post(centre: RunningCentre, path: str, body: object, **headers: str) -> bytes | None:
+class Addressed(Protocol):
+    """Whoever has an address to send to; of several processes another one each time."""
+
+    @property
+    def url(self) -> str:
+        """Without a path."""
+
+
+def post(centre: Addressed, path: str, body: object, **headers: str) -> bytes | None:
     """The answer when it was taken; None when nobody answered or said no."""
     request = urllib.request.Request(
         centre.url + path,
@@ -35,7 +42,7 @@ def post(centre: RunningCentre, path: str, body: object, **headers: str) -> byte
 class Ledger(threading.Thread):
     """Does one thing again and again until it is told to stop."""
 
-    def __init__(self, centre: RunningCentre, token: str, number: int):
+    def __init__(self, centre: Addressed, token: str, number: int):
         super().__init__(daemon=True)
         self.centre, self.bearer, self.number = centre, f"Bearer {token}", number
         self.random = random.Random(number)
@@ -61,7 +68,13 @@ class BatchSender(Ledger):
     acknowledged = 0  # how many lines, from the first on
 
     def step(self) -> None:
-        if not self.send(self.acknowledged):
+        twin = threading.Thread(target=self.send, args=(self.acknowledged,))
+        if self.random.random() < 0.02:  # an answer that came too late: both are on their way
+            twin.start()
+        taken = self.send(self.acknowledged)
+        if twin.ident is not None:
+            twin.join()
+        if not taken:
             time.sleep(0.05)
             return
         self.acknowledged += BATCH
@@ -82,7 +95,7 @@ class BatchSender(Ledger):
 class FileWriter(Ledger):
     """Appends numbered lines to a followed file, and now and then puts the file aside."""
 
-    def __init__(self, centre: RunningCentre, path: Path):
+    def __init__(self, centre: Addressed, path: Path):
         super().__init__(centre, "", 0)
         self.path = path
         self.written = 0
@@ -122,7 +135,7 @@ class FileWriter(Ledger):
 class Reporter(Ledger):
     """Files notices by the API, each under a key of its own until it is answered."""
 
-    def __init__(self, centre: RunningCentre, token: str):
+    def __init__(self, centre: Addressed, token: str):
         super().__init__(centre, token, 0)
         self.receipts: dict[str, str] = {}  # key → code
 

@@ -592,3 +592,42 @@ def test_senders_that_trickle_hold_up_nobody(site: Site) -> None:
 
     assert median(waited) < limits.BODY_SECONDS_MAX / 3  # they do not stand in line, and nobody …
     assert max(waited) < limits.BODY_SECONDS_MAX  # … waits until a sender is cut off
+
+
+def test_syslog_senders_that_trickle_hold_up_nobody_and_lose_nothing(site: Site) -> None:
+    slow, stop = fresh(), threading.Event()
+    text = f"{line(slow)}\n".encode()
+
+    def trickle() -> None:
+        with socket.create_connection(("127.0.0.1", site.running.syslog_port)) as connection:
+            for place in range(len(text)):
+                if stop.wait(0.3):
+                    connection.sendall(text[place:])  # the rest at once
+                    return
+                connection.sendall(text[place : place + 1])
+
+    senders = [threading.Thread(target=trickle) for _ in range(40)]
+    for sender in senders:
+        sender.start()
+    for _ in range(3):
+        quick = fresh()
+        with socket.create_connection(("127.0.0.1", site.running.syslog_port)) as connection:
+            connection.sendall(line(quick).encode() + b"\n")
+        site.waits_for(quick)
+        assert not site.stored(slow)
+    stop.set()
+    for sender in senders:
+        sender.join(PATIENCE)
+
+    deadline = time.monotonic() + PATIENCE
+    while site.stored(slow) < len(senders):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_packed_batch_of_packed_zeros_is_no_bomb_either(site: Site) -> None:
+    twice = gzip.compress(gzip.compress(bytes(64 * MEGABYTE)))
+    answer = site.ingest(twice, Content_Encoding="gzip")
+
+    assert answer.status == 422
+    assert "JSON" in answer.detail

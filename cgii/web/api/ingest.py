@@ -1,7 +1,7 @@
 """Accepts pushed batches of records: authenticated, bounded, answered after all is committed."""
 
 import zlib
-from threading import BoundedSemaphore
+from functools import partial
 from typing import Any
 
 import orjson
@@ -9,16 +9,16 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from cgii.base import limits
-from cgii.base.errors import Invalid, Unavailable
+from cgii.base.errors import Invalid
 from cgii.centre import Centre
 from cgii.model.event import Origin, Raw
-from cgii.pipeline import Receipt, take
+from cgii.pipeline import take
 from cgii.web.access import token_only
 from cgii.web.answers import JsonResponse
+from cgii.web.ingest_places import IngestPlaces
 from cgii.web.senders import Sender, known_sender
 
 router = APIRouter(prefix="/api/v1", tags=["ingest"])
-_places = BoundedSemaphore(limits.INGEST_AT_ONCE_MAX)
 
 
 @router.post("/ingest", dependencies=[token_only("ingest")])
@@ -36,7 +36,12 @@ async def ingest(request: Request) -> JsonResponse:
     sender = await known_sender(request, centre)
     body = await request.body()  # bounded by the guard in front of every route
     encoding = request.headers.get("content-encoding", "")
-    receipt = await run_in_threadpool(_take, centre, sender, body, encoding)
+    places: IngestPlaces = request.app.state.ingest_places
+    async with places.place(sender.owner):
+        origin, raws = await run_in_threadpool(_read, sender, body, encoding)
+        places.spend(sender.owner, len(raws))
+        committed = partial(take, centre, origin, raws, enter=sender.enter)
+        receipt = await run_in_threadpool(committed)
     return JsonResponse(
         {
             "events": receipt.events,
@@ -45,16 +50,6 @@ async def ingest(request: Request) -> JsonResponse:
             "repeated": receipt.repeated,
         }
     )
-
-
-def _take(centre: Centre, sender: Sender, body: bytes, encoding: str) -> Receipt:
-    if not _places.acquire(timeout=limits.INGEST_WAIT_SECONDS):
-        raise Unavailable("El centro está ocupado. Reenvíe el lote en unos segundos.")
-    try:
-        origin, raws = _read(sender, _unpack(body, encoding))
-        return take(centre, origin, raws, enter=sender.enter)
-    finally:
-        _places.release()
 
 
 def _unpack(body: bytes, encoding: str) -> bytes:
@@ -77,7 +72,8 @@ def _unpack(body: bytes, encoding: str) -> bytes:
     return unpacked
 
 
-def _read(sender: Sender, body: bytes) -> tuple[Origin, list[Raw]]:
+def _read(sender: Sender, body: bytes, encoding: str) -> tuple[Origin, list[Raw]]:
+    body = _unpack(body, encoding)
     if sum(map(body.count, (b",", b"[", b"{"))) > limits.BATCH_VALUES_MAX:
         raise Invalid("El lote trae demasiados valores. Divídalo.")
     try:

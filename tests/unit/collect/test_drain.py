@@ -43,8 +43,7 @@ class Centre:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cgii.collect.drain.back_off", lambda tries, share: 0.0)
-    monkeypatch.setattr("cgii.collect.drain.asked_wait", lambda error: 0.0)
+    monkeypatch.setattr("cgii.collect.drain.pause_before_next", lambda tries, error, share: 0.0)
     monkeypatch.setattr(limits, "SEND_REFUSED_SECONDS", 0.0)
 
 

@@ -1,0 +1,110 @@
+"""On disk before 200: the system calls of a running centre say so."""
+
+import json
+import re
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cgii.base import clock
+from cgii.base.settings import Settings
+from cgii.centre import build
+from cgii.store.events_files import MonthFiles
+from cgii.store.events_month import month_of
+from tests.integration.ledgers import failed_login
+from tests.process import RunningCentre
+
+CALLS = "fsync,fdatasync,write,writev,sendto,sendmsg"
+SYNC = re.compile(r"^(\d+) +(?:fsync|fdatasync)\(\d+<([^>]*)>(\) += 0)?")
+RESUMED = re.compile(r"^(\d+) +<\.\.\. (?:fsync|fdatasync) resumed>\) += 0")
+FULL = 2  # of PRAGMA synchronous
+PATIENCE_SECONDS = 240
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[RunningCentre]:
+    centre = RunningCentre(tmp_path / "data", syslog_udp_port="0", syslog_tcp_port="0")
+    yield centre
+    centre.kill()
+
+
+def test_events_and_record_are_synced_before_the_answer_leaves(
+    running: RunningCentre, tmp_path: Path
+) -> None:
+    program = shutil.which("strace")
+    if program is None:
+        pytest.skip("NO STRACE: apt-get install strace")
+    token = running.command("sensor", "add", "prueba", "--token")
+    running.start()
+    _send(running, token, 0)  # the month's file is made by the first batch
+    trace = tmp_path / "trace"
+    pid = str(running.children()["serve"])
+    command = [program, "-f", "-y", "-s", "64", "-e", f"trace={CALLS}", "-o", trace, "-p", pid]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as watching:
+        assert watching.stderr is not None
+        said = watching.stderr.readline()
+        if "attached" not in said:
+            watching.kill()
+            pytest.skip(f"NO STRACE: it may not look into a process here: {said.strip()}")
+        _send(running, token, 10)
+        _wait_for_answer(trace)
+        watching.terminate()
+
+    synced, answered = _order(trace.read_text())
+    month = f"events-{month_of(clock.now())}.sqlite-wal"
+    assert [Path(name).name for name in synced][-1] == "cgii.sqlite-wal"
+    assert month in {Path(name).name for name in synced}
+    assert answered
+
+
+def test_both_kinds_of_file_are_written_with_full_synchronisation(tmp_path: Path) -> None:
+    centre = build(Settings(data=tmp_path / "data"))
+    with centre.database.transaction() as session:
+        assert session.connection().exec_driver_sql("PRAGMA synchronous").scalar() == FULL
+    files = MonthFiles(tmp_path / "events")
+    db, _ = files.writer(month_of(clock.now()))
+    assert db.execute("PRAGMA synchronous").fetchone() == (FULL,)
+    files.close()
+    centre.close()
+
+
+def _send(running: RunningCentre, token: str, seq: int) -> None:
+    lines = [failed_login(n, host="srv", network="203.0.113") for n in range(seq, seq + 10)]
+    body = {"source": "linux_auth", "epoch": "e", "seq": seq, "records": lines}
+    request = urllib.request.Request(
+        f"{running.url}/api/v1/ingest",
+        json.dumps(body).encode(),
+        {"Authorization": f"Bearer {token}"},
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
+        assert answer.status == 200
+
+
+def _wait_for_answer(trace: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while "HTTP/1.1 200" not in trace.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _order(trace: str) -> tuple[list[str], bool]:
+    """The files whose syncing had ended when the answer began to leave, and whether it left."""
+    under_way: dict[str, str] = {}
+    synced = []
+    for line in trace.splitlines():
+        if "HTTP/1.1 200" in line:
+            return synced, True
+        if begun := SYNC.match(line):
+            thread, name, ended = begun.groups()
+            if ended:
+                synced.append(name)
+            else:
+                under_way[thread] = name
+        elif (ended_now := RESUMED.match(line)) and ended_now[1] in under_way:
+            synced.append(under_way.pop(ended_now[1]))
+    return synced, False
