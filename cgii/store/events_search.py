@@ -80,14 +80,14 @@ def steps(
     chosen = plan(reader.db, tree, stretch)
     few = limits.HISTOGRAM_SORTED_MAX
     if chosen.has_open_end or count(reader, tree, stretch, few) < few:
-        number = f"({chosen.position} - {begin << SLOT_BITS}) / {step << SLOT_BITS}"
-        statement = chosen.select_positions(f"{number}, count(*)", "GROUP BY 1")
+        place = f"({chosen.position} - {begin << SLOT_BITS}) / {step << SLOT_BITS}"
+        statement = chosen.select_positions(f"{place}, count(*)", "GROUP BY 1")
         return dict(reader.run(chosen, statement))
     # Hits come in order of time, which GROUP BY does not know: it would sort all of them.
-    found = {}
+    found: dict[int, int] = {}
     for number in range(used):
-        low, high = ((begin + place * step) << SLOT_BITS for place in (number, number + 1))
-        within = Stretch(max(low, stretch.low), min(high, stretch.high))
+        low = (begin + number * step) << SLOT_BITS
+        within = Stretch(max(low, stretch.low), min(low + (step << SLOT_BITS), stretch.high))
         if within.low < within.high:
             found[number] = count(reader, tree, within, -1)
     return found
