@@ -84,10 +84,10 @@ def steps(
         statement = chosen.select_positions(f"{place}, count(*)", "GROUP BY 1")
         return dict(reader.run(chosen, statement))
     # Hits come in order of time, which GROUP BY does not know: it would sort all of them.
-    found = {}
+    found: dict[int, int] = {}
     for number in range(used):
-        low, high = ((begin + end * step) << SLOT_BITS for end in (number, number + 1))
-        within = Stretch(max(low, stretch.low), min(high, stretch.high))
+        low = (begin + number * step) << SLOT_BITS
+        within = Stretch(max(low, stretch.low), min(low + (step << SLOT_BITS), stretch.high))
         if within.low < within.high:
             found[number] = count(reader, tree, within, -1)
     return found
