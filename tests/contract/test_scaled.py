@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,12 +26,12 @@ from cgii.worker import JobThread
 from tests import servers
 from tests.integration.ledgers import BATCH, BatchSender, Reporter, failed_login, post
 from tests.scaled import SERVES, WORKS, ScaledSet
+from tests.waiting import until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.rabbitmq, pytest.mark.elasticsearch]
 
 KILLS = int(os.environ.get("CGII_CRASH_KILLS", "4"))
 SENDERS = 4
-PATIENCE_SECONDS = 240  # for what is to happen at all, on a machine as busy as may be
 # The first of these are certain, so that few kills cover everything too.
 VICTIMS: tuple[tuple[str, ...], ...] = (SERVES[:1], WORKS[:1], (*SERVES, *WORKS), SERVES, WORKS,
                                         SERVES[1:], WORKS[1:])  # fmt: skip
@@ -81,14 +81,14 @@ def test_nothing_acknowledged_is_lost_or_stored_twice_by_many_processes(
     for ledger in (*senders, reporter):
         ledger.start()
     centre = Centre(scaled.settings)
-    _until(lambda: all(one.acknowledged for one in senders), "every sender is heard")
-    _until(lambda: bool(reporter.receipts), "a notice is filed")
+    until(lambda: all(one.acknowledged for one in senders), "every sender is heard")
+    until(lambda: bool(reporter.receipts), "a notice is filed")
     killed = _kill_again_and_again(scaled, random.Random(seed))
     enough = sum(one.acknowledged for one in senders) + KILLS * BATCH
-    _until(lambda: sum(one.acknowledged for one in senders) > enough, "it goes on after the kills")
+    until(lambda: sum(one.acknowledged for one in senders) > enough, "it goes on after the kills")
     for ledger in (*senders, reporter):
         ledger.stop()
-    _until(lambda: _was_run_by(centre, ":celery:"), "a job is done by Celery")
+    until(lambda: _was_run_by(centre, ":celery:"), "a job is done by Celery")
     scaled.kill()
     print(f"killed: {dict(killed)}")
     _check_lines(centre, senders)
@@ -185,13 +185,6 @@ def _kill_again_and_again(scaled: ScaledSet, chance: random.Random) -> Counter[s
     return killed
 
 
-def _until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline, f"{what}: not after {PATIENCE_SECONDS} s"
-        time.sleep(0.2)
-
-
 def _was_run_by(centre: Centre, owner: str) -> bool:
     done = select(Job.id).where(Job.state == "done", Job.lease_owner.contains(owner)).limit(1)
     with centre.database.reading() as session:
@@ -245,7 +238,7 @@ def _check_jobs(centre: Centre, inbox: servers.Inbox, *, copies_max: int) -> Non
         with centre.database.reading() as session:
             return session.scalar(open_jobs) or 0
 
-    _until(lambda: left() == 0, "every mail is sent")
+    until(lambda: left() == 0, "every mail is sent")
     jobs.stop()
     later.close()
     with centre.database.reading() as session:

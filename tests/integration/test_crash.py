@@ -6,7 +6,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,10 +23,10 @@ from cgii.store.events import EventQuery
 from cgii.worker import JobThread
 from tests.integration.ledgers import BATCH, BatchSender, FileWriter, Reporter
 from tests.process import RunningCentre
+from tests.waiting import until
 
 KILLS = int(os.environ.get("CGII_CRASH_KILLS", "4"))
 SENDERS = 3
-PATIENCE_SECONDS = 240  # for what is to happen at all, on a machine as busy as may be
 WHOLE, ONE = "the whole centre", ("serve", "collect")
 
 
@@ -58,16 +58,16 @@ def test_nothing_acknowledged_is_lost_or_stored_twice(
     def committed() -> int:
         return _lines_of_the_file(centre)
 
-    _until(lambda: committed() > 0, "a line of the file is read")
+    until(lambda: committed() > 0, "a line of the file is read")
     writer.begin_to_rotate(committed)
-    _until(lambda: all(one.acknowledged for one in senders), "every sender is heard")
-    _until(lambda: bool(reporter.receipts), "a notice is filed")
+    until(lambda: all(one.acknowledged for one in senders), "every sender is heard")
+    until(lambda: bool(reporter.receipts), "a notice is filed")
     killed = _kill_again_and_again(running, random.Random(seed))
     enough = sum(one.acknowledged for one in senders) + KILLS * BATCH
-    _until(lambda: sum(one.acknowledged for one in senders) > enough, "it goes on after the kills")
+    until(lambda: sum(one.acknowledged for one in senders) > enough, "it goes on after the kills")
     for ledger in (*senders, writer, reporter):
         ledger.stop()
-    _until(lambda: committed() >= writer.written, "every line of the file is read")
+    until(lambda: committed() >= writer.written, "every line of the file is read")
     running.kill()
     print(f"killed: {dict(killed)}")
     _check_lines(centre, senders, writer)
@@ -101,14 +101,6 @@ def _lines_of_the_file(centre: Centre) -> int:
     wanted = select(func.sum(Batch.record_count)).where(Batch.stream.startswith("file:"))
     with centre.database.reading() as session:
         return session.scalar(wanted) or 0
-
-
-def _until(true: Callable[[], bool], what: str) -> None:
-    """Wait for it; whoever was killed may wait some seconds to be started again."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline, f"{what}: not after {PATIENCE_SECONDS} s"
-        time.sleep(0.2)
 
 
 def _check_lines(centre: Centre, senders: list[BatchSender], writer: FileWriter) -> None:
@@ -160,7 +152,7 @@ def _check_jobs(centre: Centre) -> None:
         with centre.database.reading() as session:
             return session.scalar(wanted) or 0
 
-    _until(lambda: left() == 0, "every mail is written")
+    until(lambda: left() == 0, "every mail is written")
     jobs.stop()
     later.close()
     with centre.database.reading() as session:

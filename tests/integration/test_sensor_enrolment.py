@@ -6,24 +6,16 @@ import socket
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.ports import free_port
 from tests.process import RunningCentre
+from tests.waiting import PATIENCE_SECONDS, until
 
-PATIENCE_SECONDS = 120
 LINE = "<13>Nov 29 10:00:00 srv app: linea {}"
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < ends, f"waited in vain until {what}"
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ import pytest
 
 from cgii.collect.spool import HEAD
 from tests.ports import free_port
+from tests.waiting import PATIENCE_SECONDS, until
 
-PATIENCE_SECONDS = 120
 LINE = "<13>Nov 20 10:00:00 srv app: linea {number}"
 
 
@@ -124,13 +123,6 @@ def sensor(tmp_path: Path, centre: Centre) -> Iterator[Sensor]:
     found = Sensor(tmp_path, centre)
     yield found
     found.kill()
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < ends, f"waited in vain until {what}"
-        threading.Event().wait(0.02)
 
 
 def test_what_syslog_brought_while_the_centre_was_away_arrives_after_a_kill(

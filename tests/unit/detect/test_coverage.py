@@ -31,7 +31,7 @@ def test_a_rule_is_covered_when_a_source_says_that_it_gives_such_events(tmp_path
 
     told = {one.name: one.sources for one in found.sources}
     assert "windows_events" in told["windows/process_creation"]
-    assert told["zeek/dns"] == ("zeek_json",)
+    assert told["zeek/dns"] == ("network_traffic", "zeek_json", "zeek_tsv")
     assert told["gcp/gcp.audit"] == ()
     assert told["apache_of_another_kind"] == ()
     assert found.covered == 2

@@ -104,7 +104,7 @@ def test_the_audit_chain_is_verified_on_request(pages: Pages) -> None:
     admin.post("/administracion/sensores/nuevo", data={"name": "sensor-1"})
 
     assert "se sostiene completa" in admin.get("/administracion/auditoria/verificar").text
-    assert "sensor.enrolled" in admin.get("/administracion/auditoria").text
+    assert "sensor.invited" in admin.get("/administracion/auditoria").text
 
 
 def test_a_draft_is_kept_read_and_dropped(pages: Pages) -> None:

@@ -221,7 +221,7 @@ def test_the_child_may_write_no_file_start_no_process_and_take_little_memory(
     (tmp_path / "cgii_tries.py").write_text(
         "import resource, sys, json\n"
         "from cgii.collect import whole_files\n"
-        "def tries(path, parser):\n"
+        "def tries(path, parser, shape):\n"
         "    for n, what in enumerate(('FSIZE', 'NPROC', 'CORE', 'AS', 'CPU')):\n"
         "        yield [n, str(resource.getrlimit(getattr(resource, 'RLIMIT_' + what))[1])]\n"
         "whole_files.records = tries\nwhole_files.main()\n"
