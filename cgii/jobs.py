@@ -297,8 +297,14 @@ def prune_events(centre: Centre, context: JobContext) -> Result:
 
 def prune_sensors(centre: Centre, context: JobContext) -> Result:
     """Forget what protected signed requests that are too old by now, and old invitations."""
-    with centre.database.transaction() as session:
-        return {"rows": sensors.prune_sensors(_act(centre, session))}
+    gone = 0
+    for _ in range(limits.PRUNE_TURNS_MAX):
+        with centre.database.transaction() as session:
+            found = sensors.prune_sensors(_act(centre, session))
+        gone += found
+        if found < limits.PRUNE_ROWS:
+            break
+    return {"rows": gone}
 
 
 def prune_jobs(centre: Centre, context: JobContext) -> Result:
@@ -350,7 +356,7 @@ JOBS: Mapping[str, JobKind] = {
     "prune_windows": JobKind(prune_windows, 5 * MINUTE),
     "prune_indicators": JobKind(prune_indicators, 6 * HOUR),
     "prune_events": JobKind(prune_events, 6 * HOUR),
-    "prune_sensors": JobKind(prune_sensors, HOUR),
+    "prune_sensors": JobKind(prune_sensors, MINUTE),
     "prune_jobs": JobKind(prune_jobs, HOUR),
     "analyse_record": JobKind(analyse_record, 6 * HOUR),
     "anchor_audit": JobKind(anchor_audit, HOUR),

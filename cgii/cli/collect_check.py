@@ -9,8 +9,9 @@ import typer
 from cgii.base import clock, logs
 from cgii.base.errors import Invalid
 from cgii.collect.config import SensorConfig, read_config
-from cgii.collect.definition import load_definitions
+from cgii.collect.pushed import Pushed
 from cgii.collect.readiness import look
+from cgii.collect.sensor import Folder
 
 ConfigPath = Annotated[Path, typer.Option("--config", help="Archivo TOML del sensor.")]
 LOW_PORTS = 1024
@@ -65,9 +66,10 @@ def check(config: ConfigPath) -> None:
     """Revisa si el sensor puede trabajar: centro, cola, puertos y cada entrada."""
     logs.configure()
     sensor = read_config(config)
-    spool = sensor.spool or config.parent / "spool"
+    spool = Folder.of(sensor, config).path
     is_good = True
-    for finding in look(sensor, spool, load_definitions(sensor.site), clock.now()):
+    definitions = Pushed(spool / "pushed").definitions(sensor.site)
+    for finding in look(sensor, spool, definitions, clock.now()):
         is_good = is_good and finding.is_good
         state = "bien " if finding.is_good else "FALTA"
         typer.echo(f"{state}  {finding.name}: {finding.sentence}")
@@ -82,7 +84,7 @@ def unit(
     """Muestra un servicio de systemd que corre el sensor con los permisos que necesita."""
     sensor = read_config(config)
     config = config.resolve()
-    spool = (sensor.spool or config.parent / "spool").absolute()
+    spool = Folder.of(sensor, config).path.absolute()
     program = f"{sys.executable} -m cgii"
     for text in (str(config), str(spool), sys.executable, user):
         if any(sign.isspace() or sign in "%\"'\\$;" for sign in text):

@@ -92,6 +92,8 @@ def configure_sensor(
     ] = False,
 ) -> None:
     """Elige las entradas de un sensor, que las toma en su próximo informe."""
+    if file is not None and clear:
+        raise Invalid("Use --file o --clear, no los dos.")
     text = "" if file is None else _read(file)
     check_inputs(text)
     centre = centres.build(load())
@@ -99,7 +101,7 @@ def configure_sensor(
         sensor = _find(session, name)
         if file is None and not clear:
             wanted = settings_of(session, sensor.id)
-            typer.echo(wanted.text if wanted else "", nl=False)
+            typer.echo(wanted.text if wanted else "")
         else:
             set_settings(centre.act(session, via="cli"), sensor, text)
             typer.echo(f"El sensor {name} lo toma en su próximo informe.")

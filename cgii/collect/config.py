@@ -1,10 +1,12 @@
 """What a sensor is told to do: `sensor.toml` on its machine, and inputs pushed by the centre."""
 
 import os
+import re
 import tomllib
+from collections.abc import Mapping
 from glob import has_magic
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -54,22 +56,41 @@ class SensorConfig(InputsConfig, LocalInputs):
     def with_inputs(self, pushed: InputsConfig) -> "SensorConfig":
         """The same with the inputs that the centre chose. Raises Invalid for a file elsewhere."""
         for one in pushed.follow:
-            # Links of the pattern's last part are not followed; those of the others are here.
-            place = one.path.parent.resolve() if has_magic(one.path.name) else one.path.resolve()
-            if has_magic(str(one.path.parent)) or not any(
-                place.is_relative_to(folder.resolve()) for folder in self.pushed_paths
-            ):
+            if not self._is_allowed(one.path):
                 raise Invalid(
                     "El sensor no permite que el centro elija {path}; solo archivos dentro de "
                     "{folders} (pushed_paths en su configuración).",
                     path=one.path,
                     folders=", ".join(map(str, self.pushed_paths)) or "ninguna carpeta",
                 )
-        return self.model_copy(update={name: getattr(pushed, name) for name in INPUTS})
+        chosen = {name: getattr(pushed, name) for name in INPUTS}
+        if "host" not in pushed.model_fields_set:  # what listens beside them keeps its place
+            chosen["host"] = self.host
+        return self.model_copy(update=chosen)
+
+    def _is_allowed(self, path: Path) -> bool:
+        # Links of a pattern's last part are not followed; those of the others are looked at here.
+        place = path.parent if has_magic(path.name) else path
+        if has_magic(str(place)) or "**" in path.name:
+            return False
+        found = place.resolve()
+        return any(found.is_relative_to(folder.resolve()) for folder in self.pushed_paths)
 
 
 INPUTS = tuple(InputsConfig.model_fields)
 Config = TypeVar("Config", bound=InputsConfig)
+MISTAKES = {
+    "extra_forbidden": "no se conoce esta clave",
+    "missing": "falta",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "debe ser un número entero"),
+    **dict.fromkeys(("string_type", "path_type"), "debe ser un texto"),
+    **dict.fromkeys(("tuple_type", "list_type"), "debe ser una lista"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "debe ser true o false"),
+    **dict.fromkeys(("dict_type", "model_type"), "debe ser una tabla"),
+    "string_pattern_mismatch": "no tiene la forma debida",
+    "string_too_short": "no puede estar vacío",
+    "string_too_long": "es demasiado largo",
+}
 
 
 def read_config(path: Path) -> SensorConfig:
@@ -99,16 +120,22 @@ def _read(kind: type[Config], text: str) -> Config:
     try:
         return kind.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise Invalid("No es TOML válido: {why}.", why=str(error)) from error
+        raise Invalid("No es TOML válido: {where}.", where=_where(str(error))) from error
     except ValidationError as error:
-        found = [
-            f"{'.'.join(map(str, one['loc']))}: {_why(one['type'], one['msg'])}"
-            for one in error.errors()
-        ]
+        found = [f"{'.'.join(map(str, one['loc']))}: {_why(one)}" for one in error.errors()]
         raise Invalid("{problems}.", problems="; ".join(found)) from error
 
 
-def _why(kind: str, message: str) -> str:
-    """The commonest mistakes in Spanish."""
-    known = {"extra_forbidden": "no se conoce esta clave", "missing": "falta"}
-    return known.get(kind, message)
+def _where(told: str) -> str:
+    """The place that the reader of TOML names."""
+    found = re.search(r"line (\d+), column (\d+)", told)
+    return f"línea {found[1]}, columna {found[2]}" if found else "termina antes de tiempo"
+
+
+def _why(problem: Mapping[str, Any]) -> str:
+    kind, facts = problem["type"], problem.get("ctx", {})
+    if kind in ("less_than_equal", "greater_than_equal"):
+        return (
+            f"debe ser {facts.get('le', facts.get('ge'))} o {'menos' if 'le' in facts else 'más'}"
+        )
+    return MISTAKES.get(kind) or str(problem["msg"]).removeprefix("Value error, ")

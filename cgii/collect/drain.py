@@ -64,8 +64,12 @@ class Drain:
 
     def stop(self) -> None:
         """End after the batch that is on its way."""
-        self._stop.set()
+        self.ask_to_stop()
         self._thread.join(limits.SEND_TIMEOUT_SECONDS)
+
+    def ask_to_stop(self) -> None:
+        """As `stop`, without waiting for it."""
+        self._stop.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():

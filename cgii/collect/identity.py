@@ -59,12 +59,15 @@ class Identity:
 
     def accept_next(self) -> None:
         """The centre knows the next key: it is the one that signs. Raises Unavailable."""
-        self._current = _read(self._next_path)
+        found = _read(self._next_path)
+        if found is None:
+            raise Unavailable("La llave nueva del sensor ya no está; se creará otra.")
         try:
             self._next_path.replace(self._path)
             _sync(self._path.parent)
         except OSError as error:
             raise _unwritable(error) from error
+        self._current = found  # not before it is on disk: its first use ends the one before
 
     def drop_next(self) -> None:
         """Let go of a key that the centre will not have."""

@@ -16,7 +16,7 @@ class FollowConfig(BaseModel):
     """A file, a folder or a pattern to follow; `whole`: of files that do not grow."""
 
     model_config = ConfigDict(extra="forbid")
-    source: str
+    source: str = Field(min_length=1, max_length=limits.NAME_CHARS_MAX)
     path: Path
     whole: bool = False
 

@@ -190,6 +190,7 @@ class Listener:
 
     async def _empty(self) -> None:
         """What is left at the end gets one try; followed files will be read again anyway."""
+        self._tell_losses()
         while len(self._buffer):
             for batch in self._buffer.take():
                 if batch.origin.stream in self._given_up or not await self._try(batch):

@@ -3,15 +3,17 @@
 import os
 import re
 import shutil
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
 
 from cgii.base import limits, logs
-from cgii.base.errors import Invalid
+from cgii.collect.definition import Definitions, load_definitions
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}\.yml")
+NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,79}\.yml", re.ASCII)
+VERSION = re.compile(r"[0-9a-f]{32}")
 
 log = logs.logger("collect")
 
@@ -21,6 +23,7 @@ class Pushed:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._lock = threading.Lock()  # definitions are replaced by one thread, read by another
         self._kept = _read(folder / "inputs.json")
         self.problem = ""  # why the inputs are not in use
 
@@ -36,43 +39,57 @@ class Pushed:
 
     @property
     def sources_version(self) -> str:
-        """Of the definitions in `site`; empty if none were pushed."""
+        """Of the pushed definitions; empty if there are none, or not all of them."""
         try:
-            return (self._folder / "sources" / "version").read_text().strip()
-        except OSError:
+            found = (self._folder / "sources" / "version").read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
             return ""
+        return found if VERSION.fullmatch(found) else ""
 
-    @property
-    def site(self) -> Path | None:
-        """A folder like a site's, with the pushed definitions; None if there are none."""
-        folder = self._folder / "sources"
-        return folder if folder.is_dir() else None
+    def definitions(self, own: Path | None) -> Definitions:
+        """The sources to read with: of the sensor's `own` site, or the pushed ones over ours."""
+        with self._lock:
+            folder = self._folder / "sources"
+            return load_definitions(own or (folder if folder.is_dir() else None))
 
     def keep_inputs(self, version: str, text: str) -> None:
         """Replace the pushed inputs. Raises OSError."""
         kept = {"version": version, "text": text}
         self._folder.mkdir(parents=True, exist_ok=True)
-        written = self._folder / "inputs.new"
-        with written.open("wb") as file:
-            file.write(orjson.dumps(kept))
-            file.flush()
-            os.fsync(file.fileno())
-        written.replace(self._folder / "inputs.json")
+        _write(self._folder / "inputs.new", orjson.dumps(kept))
+        (self._folder / "inputs.new").replace(self._folder / "inputs.json")
         self._kept, self.problem = kept, ""
 
+    def fail(self, version: str, problem: str) -> None:
+        """Say why the inputs of this version are not in use, unless newer ones came meanwhile."""
+        if version == self.inputs_version:
+            self.problem = problem
+        log.error("the pushed inputs cannot be used", reason=problem)
+
     def keep_sources(self, version: str, files: Mapping[str, str]) -> None:
-        """Replace the pushed definitions as a whole. Raises OSError; Invalid for a wrong name."""
-        for name, text in files.items():
-            if not NAME.fullmatch(name) or len(text) > limits.COLLECTOR_FILE_BYTES_MAX:
-                raise Invalid("El centro envió una fuente que no puede ser: {name}.", name=name)
-        written, there = self._folder / "sources.new", self._folder / "sources"
+        """Replace the pushed definitions as a whole, but those that can be none. Raises OSError."""
+        written, there, old = (self._folder / f"sources{end}" for end in (".new", "", ".old"))
         shutil.rmtree(written, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
         (written / "collectors").mkdir(parents=True)
         for name, text in files.items():
-            (written / "collectors" / name).write_text(text, encoding="utf-8")
-        (written / "version").write_text(version)
-        shutil.rmtree(there, ignore_errors=True)
-        written.rename(there)  # fallen in between, there are none, and they are asked for again
+            if NAME.fullmatch(name) and len(text) <= limits.COLLECTOR_FILE_BYTES_MAX:
+                _write(written / "collectors" / name, text.encode())
+            else:
+                log.warning("a pushed definition was left out", name=name[:100])
+        _write(written / "version", version.encode())
+        with self._lock:
+            if there.is_dir():
+                there.rename(old)  # fallen from here on, they are asked for again
+            written.rename(there)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _read(path: Path) -> dict[str, str]:

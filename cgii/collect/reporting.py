@@ -10,10 +10,10 @@ import orjson
 
 from cgii import __version__
 from cgii.base import clock, counters, limits, logs
-from cgii.base.errors import CgiiError, Invalid
+from cgii.base.errors import CgiiError, Invalid, Unavailable
 from cgii.collect.identity import Identity
 from cgii.collect.pushed import Pushed
-from cgii.collect.send import Sender, by_key
+from cgii.collect.send import NO_CENTRE, Sender, by_key
 from cgii.collect.spool import Spool
 
 REPORT, KEY, ENROL = "/api/v1/sensors/report", "/api/v1/sensors/key", "/api/v1/sensors/enrol"
@@ -49,8 +49,12 @@ class Reporter:
 
     def stop(self) -> None:
         """End after the report that is on its way."""
-        self._stop.set()
+        self.ask_to_stop()
         self._thread.join(limits.SEND_TIMEOUT_SECONDS)
+
+    def ask_to_stop(self) -> None:
+        """As `stop`, without waiting for it."""
+        self._stop.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -74,12 +78,10 @@ class Reporter:
 
         Raises as Sender.post, and OSError.
         """
-        answer = orjson.loads(self._sender.post(REPORT, orjson.dumps(self._facts())))
+        answer = self._sender.post(REPORT, orjson.dumps(self._facts()))
         skew = self._sender.skew.total_seconds()
         if abs(skew) > limits.SENSOR_SKEW_SECONDS:
             log.warning("this clock differs from the centre's", seconds=round(skew))
-        if not isinstance(answer, dict):
-            raise Invalid("El centro respondió algo que no se entiende.")
         is_new = self._take(answer)
         if is_new:
             self._on_change()
@@ -122,11 +124,11 @@ def renew(sender: Sender, identity: Identity) -> None:
     proof = key.sign(f"cgii-key:{identity.key.key_id}".encode())
     body = orjson.dumps({"public_key": key.public.hex(), "proof": proof.hex()})
     try:
-        sender.post(KEY, body)
+        answer = sender.post(KEY, body)
     except Invalid:
         identity.drop_next()
         raise
-    identity.accept_next()
+    _accept(identity, answer)
     log.info("the sensor's key was renewed", key=key.key_id)
 
 
@@ -137,14 +139,22 @@ def enrol(sender: Sender, identity: Identity, invitation: str) -> str:
     """
     try:
         return _enrol(sender, identity, invitation)
-    except Invalid:  # the centre knows that key from elsewhere
-        identity.drop_next()
+    except Invalid as error:
+        if error.field != "public_key":
+            raise
+        identity.drop_next()  # the centre knows that key from elsewhere
         return _enrol(sender, identity, invitation)
 
 
 def _enrol(sender: Sender, identity: Identity, invitation: str) -> str:
     key = identity.next()
     body = orjson.dumps({"invitation": invitation, "public_key": key.public.hex()})
-    answer = orjson.loads(sender.post(ENROL, body, authorise=by_key(lambda: key)))
+    return _accept(identity, sender.post(ENROL, body, authorise=by_key(lambda: key)))
+
+
+def _accept(identity: Identity, answer: dict[str, Any]) -> str:
+    """Take the next key into use if it is the centre that answered; the sensor's name."""
+    if "sensor" not in answer:
+        raise Unavailable(NO_CENTRE)
     identity.accept_next()
-    return str(answer.get("sensor", ""))
+    return str(answer["sensor"])

@@ -23,6 +23,8 @@ from cgii.collect.listen import back_off
 PATH = "/api/v1/ingest"
 REFUSED = frozenset({400, 413, 422})  # what is said of a batch, not of the moment
 PACK_LEVEL = 5  # a third of the time of 9 for nearly the same size
+NO_CENTRE = "En la dirección del centro responde otra cosa, quizás un proxy en mantenimiento."
+SANE_YEARS = range(2000, 2200)
 WORTH_ANOTHER_TRY = timedelta(seconds=30)  # that our clock was found to be off
 
 # Path, body, the time by the centre's clock → the headers by which the centre knows the sender.
@@ -77,7 +79,9 @@ class Sender:
 
     def send(self, body: bytes) -> None:
         """Send a packed batch once; returns when the centre has committed it. Raises as `post`."""
-        self.post(PATH, body, {"Content-Encoding": "gzip"})
+        answer = self.post(PATH, body, {"Content-Encoding": "gzip"})
+        if "events" not in answer:  # a page of a proxy may say 200 as well
+            raise Unavailable(NO_CENTRE)
 
     def post(
         self,
@@ -86,8 +90,8 @@ class Sender:
         headers: Mapping[str, str] = MappingProxyType({}),
         *,
         authorise: Authorise | None = None,
-    ) -> bytes:
-        """The body of the centre's answer to a JSON request.
+    ) -> dict[str, Any]:
+        """The centre's answer to a JSON request.
 
         Raises Unavailable when it may be tried again, NotSignedIn or NotAllowed when the centre
         does not know us, Invalid when it will not have this request.
@@ -98,7 +102,7 @@ class Sender:
             if answer.status_code != 401 or abs(self.skew - before) < WORTH_ANOTHER_TRY:
                 break
         if answer.status_code == 200:
-            return answer.content
+            return _object(answer)
         raise _refusal(answer)
 
     def _ask(
@@ -117,8 +121,19 @@ class Sender:
             ) from error
         with suppress(TypeError, ValueError):  # a centre that tells no time has our time
             there = parsedate_to_datetime(answer.headers.get("Date", ""))
-            self.skew = clock.now() - there.astimezone(UTC)
+            if there.year in SANE_YEARS:
+                self.skew = clock.now() - there.replace(tzinfo=there.tzinfo or UTC)
         return answer
+
+
+def _object(answer: httpx2.Response) -> dict[str, Any]:
+    try:
+        found = orjson.loads(answer.content)
+    except ValueError as error:
+        raise Unavailable(NO_CENTRE) from error
+    if not isinstance(found, dict):
+        raise Unavailable(NO_CENTRE)
+    return found
 
 
 def _refusal(answer: httpx2.Response) -> CgiiError:
@@ -128,7 +143,12 @@ def _refusal(answer: httpx2.Response) -> CgiiError:
     if status == 403:
         return NotAllowed("El centro no permite que este sensor envíe registros. {why}", why=why)
     if status in REFUSED:
-        return Invalid("El centro lo rechazó (respuesta {status}). {why}", status=status, why=why)
+        return Invalid(
+            "El centro lo rechazó (respuesta {status}). {why}",
+            field=_field(answer),
+            status=status,
+            why=why,
+        )
     # Busy, or not the centre at all: a proxy, another address. It may pass; the batch stays.
     busy = Unavailable("El centro no atiende (respuesta {status}).", status=status)
     busy.retry_after_seconds = _seconds(answer.headers.get("Retry-After"))
@@ -136,11 +156,21 @@ def _refusal(answer: httpx2.Response) -> CgiiError:
 
 
 def _reason(answer: httpx2.Response) -> str:
-    """The sentence that the centre gives, if it is the centre that answers."""
-    with suppress(ValueError, AttributeError):
-        told = orjson.loads(answer.content[:10_000])
-        return str(told.get("detail", ""))[:500]
-    return ""
+    """The sentence that the centre gives, if it is the centre that answers (RFC 9457)."""
+    return str(_told(answer).get("detail", ""))[:500]
+
+
+def _field(answer: httpx2.Response) -> str | None:
+    """The first field that the centre finds wrong."""
+    problems = _told(answer).get("problems")
+    return next(iter(problems), None) if isinstance(problems, dict) else None
+
+
+def _told(answer: httpx2.Response) -> dict[str, Any]:
+    try:
+        return _object(answer)
+    except Unavailable:
+        return {}
 
 
 def pack(batch: Batch) -> bytes:

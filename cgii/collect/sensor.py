@@ -1,15 +1,18 @@
 """One running sensor: its queue on disk, what it sends and reports, and its inputs."""
 
 import asyncio
+import os
 import signal
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cgii.base import logs
+from cgii.base import limits, logs
 from cgii.base.errors import CgiiError, Invalid
 from cgii.collect import ways_in
 from cgii.collect.config import SensorConfig, read_inputs
-from cgii.collect.definition import Definitions, load_definitions
+from cgii.collect.definition import Definitions
 from cgii.collect.drain import Drain, Places, keeper
 from cgii.collect.identity import Identity
 from cgii.collect.inputs.network import network_inputs
@@ -20,6 +23,7 @@ from cgii.collect.send import Authorise, Sender, by_key, by_token
 from cgii.collect.spool import Spool
 
 log = logs.logger("collect")
+USELESS = (CgiiError, OSError, ValueError)  # what wrong inputs come to: names, paths, ports
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ def _authorise(config: SensorConfig, identity: Identity) -> Authorise:
             "Este sensor no está inscrito. Pida una invitación al centro y use «cgii collect "
             "enrol»."
         )
+    if not secret.isascii() or not secret.isprintable():
+        raise Invalid("El token del sensor contiene caracteres que no puede tener.")
     return by_token(secret)
 
 
@@ -67,7 +73,8 @@ class Runner:
     def changed(self) -> None:
         """Begin anew with what was pushed; may be called from any thread."""
         if self._loop is not None and self._again is not None:
-            self._loop.call_soon_threadsafe(self._again.set)
+            with suppress(RuntimeError):  # the loop has just ended
+                self._loop.call_soon_threadsafe(self._again.set)
 
     def run(self, spool: Spool) -> None:
         """Receive until the process is told to stop."""
@@ -81,22 +88,19 @@ class Runner:
         places = Places(spool.folder / "places.json")
         while not stop.is_set():
             self._again.clear()
-            config, is_pushed = self._wanted()
+            version, config = self._wanted()
             try:
                 await self._listen(config, spool, places, stop)
-            except CgiiError as error:
-                if not is_pushed:
+            except USELESS as error:
+                if not version:
                     raise
-                # The centre wants what cannot be: go on as before, and tell it.
-                self._pushed.problem = str(error)
-                log.error("the pushed inputs cannot be used", reason=str(error))
+                self._pushed.fail(version, str(error))  # go on as before, and tell it
 
     async def _listen(
         self, config: SensorConfig, spool: Spool, places: Places, stop: asyncio.Event
     ) -> None:
         assert self._again is not None
-        site = config.site or self._pushed.site
-        definitions = load_definitions(site)
+        definitions = self._pushed.definitions(config.site)
         listener = Listener(
             inputs_of(config, definitions),
             definitions,
@@ -104,7 +108,10 @@ class Runner:
             positions=places.known,
         )
         ended = asyncio.Event()
-        watching = [asyncio.create_task(_pass_on(event, ended)) for event in (stop, self._again)]
+        watching = [
+            asyncio.create_task(_pass_on(stop, ended)),
+            asyncio.create_task(_pass_on(self._again, ended, spool)),
+        ]
         try:
             await listener.run(ended)
         finally:
@@ -112,24 +119,31 @@ class Runner:
                 task.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
 
-    def _wanted(self) -> tuple[SensorConfig, bool]:
-        """The inputs to use, and whether the centre chose them."""
+    def _wanted(self) -> tuple[str, SensorConfig]:
+        """The inputs to use, and their version if the centre chose them."""
         pushed = self._pushed
-        if not pushed.inputs_text or pushed.problem:
-            return self._config, False
+        version, text = pushed.inputs_version, pushed.inputs_text
+        if not text or pushed.problem:
+            return "", self._config
         try:
             if not self._config.pushed_inputs:
                 raise Invalid("Este sensor no deja que el centro elija sus entradas.")
-            return self._config.with_inputs(read_inputs(pushed.inputs_text)), True
-        except Invalid as error:
-            pushed.problem = str(error)
-            log.error("the pushed inputs cannot be used", reason=str(error))
-            return self._config, False
+            return version, self._config.with_inputs(read_inputs(text))
+        except USELESS as error:
+            pushed.fail(version, str(error))
+            return "", self._config
 
 
-async def _pass_on(event: asyncio.Event, to: asyncio.Event) -> None:
+async def _pass_on(event: asyncio.Event, to: asyncio.Event, spool: Spool | None = None) -> None:
+    """Set `to` after `event`; with a spool, once it has room for what is still in memory."""
     await event.wait()
+    while spool is not None and spool.bytes_max - spool.size < _room(spool):
+        await asyncio.sleep(1)
     to.set()
+
+
+def _room(spool: Spool) -> int:
+    return min(limits.SPOOL_ROOM_BYTES, spool.bytes_max // 4)
 
 
 def inputs_of(config: SensorConfig, definitions: Definitions) -> Inputs:
@@ -148,6 +162,7 @@ def run(config: SensorConfig, file: Path) -> None:
     spool = Spool(folder.path, bytes_max=config.spool_mib_max << 20)
     identity, pushed = folder.identity, Pushed(folder.path / "pushed")
     runner = Runner(config, pushed)
+    threading.excepthook = _end_process
     with sender_of(config, identity) as sender:
         drain = Drain(spool, sender)
         reporter = Reporter(sender, spool, identity, pushed, on_change=runner.changed)
@@ -156,6 +171,13 @@ def run(config: SensorConfig, file: Path) -> None:
         try:
             runner.run(spool)
         finally:
-            reporter.stop()
+            reporter.ask_to_stop()
             drain.stop()
+            reporter.stop()
             spool.close()
+
+
+def _end_process(told: threading.ExceptHookArgs) -> None:
+    """A mistake of ours has ended a thread: a sensor without it would only fill its queue."""
+    log.error("a part of the sensor ended", reason=f"{told.exc_type.__name__}: {told.exc_value}")
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -170,7 +170,7 @@ class Spool:
 
     def _stamp(self, at: Place) -> None:
         now = clock.now().timestamp()
-        if not self._times or now - self._times[-1][1] >= limits.SPOOL_STAMP_SECONDS:
+        if not self._times or abs(now - self._times[-1][1]) >= limits.SPOOL_STAMP_SECONDS:
             self._times.append((at, now))
 
     def _is_next_passed(self) -> bool:

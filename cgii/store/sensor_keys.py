@@ -34,7 +34,7 @@ def accept_invitation(act: Act, secret: str, public: bytes) -> Sensor:
         raise NotSignedIn("La invitación no existe o venció. Pida otra al centro.")
     if invitation.used_at is not None and invitation.key_id != number:
         raise NotSignedIn("La invitación ya se usó. Pida otra al centro.")
-    sensor = act.session.get_one(Sensor, invitation.sensor_id, with_for_update=True)
+    sensor = act.session.get_one(Sensor, invitation.sensor_id)
     if invitation.used_at is not None:
         if _live(act.session, number) is None:
             raise NotSignedIn("La llave de este sensor fue revocada. Pida otra invitación.")

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cgii.base import limits
+from cgii.base.errors import Invalid
 from cgii.base.ids import digest
 from cgii.model.records import Sensor
 from cgii.model.sensors import SensorReport, SensorSettings
@@ -34,7 +36,7 @@ class Report:
 def keep_report(session: Session, sensor_id: int, report: Report, *, now: datetime) -> None:
     """Put the report in place of the one before; its moments become those of our clock."""
     sensor = session.get_one(Sensor, sensor_id, with_for_update=True)
-    sensor.program_version, sensor.heard_at = report.version, now
+    sensor.program_version = report.version  # `heard_at` is of what it sends
     row = session.scalar(select(SensorReport).where(SensorReport.sensor_id == sensor_id))
     if row is None:
         row = SensorReport(sensor_id=sensor_id)
@@ -57,6 +59,9 @@ def settings_of(session: Session, sensor_id: int) -> SensorSettings | None:
 
 def set_settings(act: Act, sensor: Sensor, text: str) -> None:
     """Want these inputs, checked before, from now on; an empty text leaves the sensor alone."""
+    text = text.replace("\r\n", "\n").strip()
+    if len(text) > limits.SENSOR_SETTINGS_CHARS_MAX:
+        raise Invalid("Las entradas son demasiado largas.", field="text")
     row = settings_of(act.session, sensor.id)
     version = digest("settings", text) if text else ""
     if version == (row.version if row else ""):

@@ -354,6 +354,7 @@ def test_every_table_is_decided_for() -> None:
     undecided = set(TABLES) - set(FOR_CENTRE) - set(FOR_ENTITY) - set(OWN)
     assert {model.__name__ for model in undecided} <= {
         *("Attempts", "AuditAnchor", "CorrelationWindow", "Numbering"),
+        *("SensorInvitation", "SensorNonce"),
     }
 
 

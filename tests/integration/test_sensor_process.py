@@ -36,9 +36,11 @@ class Centre:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if centre.is_up.is_set():
                     centre.keep(json.loads(gzip.decompress(body)))
+                answer = b'{"events": 0}'
                 self.send_response(200 if centre.is_up.is_set() else 503)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
 
             def log_message(self, *given: Any) -> None:
                 pass

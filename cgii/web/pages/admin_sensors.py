@@ -130,7 +130,7 @@ def choose_inputs(
     around = _around(act.session, user, sensor_id, now=act.now)
     form = read(sent, InputsForm)
     with redo(request, "admin/sensor_page.html", form=form, **around):
-        text = form.data().text.replace("\r\n", "\n").strip()
+        text = form.data().text
         check_inputs(text)
         set_settings(act, around["sensor"], text)
     told = Toast(gettext("Guardado. El sensor lo toma en su próximo informe."))

@@ -25,6 +25,8 @@ class Centre:
         self.answers = list(answers)
         self.keys: list[str] = []
         self.bodies: list[dict[str, str]] = []
+        self.refused = "public_key"
+        self.is_centre = True
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
         body = orjson.loads(request.content)
@@ -33,7 +35,9 @@ class Centre:
         status = self.answers.pop(0) if self.answers else 200
         if status == 0:
             raise httpx2.ReadTimeout("the answer was lost")
-        return httpx2.Response(status, json={"sensor": "uno"})
+        if status == 422:
+            return httpx2.Response(422, json={"problems": {self.refused: "no"}})
+        return httpx2.Response(status, json={"sensor": "uno"} if self.is_centre else {})
 
     def sender(self, identity: Identity) -> Sender:
         authorise = by_key(identity.signing) if identity.key else by_token("")
@@ -73,6 +77,50 @@ def test_a_key_that_the_centre_will_not_have_is_made_anew(tmp_path: Path) -> Non
     centre, identity = Centre(422), Identity(tmp_path)
     enrol(centre.sender(identity), identity, "invitación")
     assert len({*centre.keys}) == 2
+
+
+def test_a_refused_invitation_keeps_the_key_that_the_centre_may_know(tmp_path: Path) -> None:
+    centre, identity = Centre(0, 422), Identity(tmp_path)
+    centre.refused = "invitation"
+    with pytest.raises(Unavailable):  # it was bound, and the answer was lost
+        enrol(centre.sender(identity), identity, "la buena")
+    with pytest.raises(Invalid):
+        enrol(centre.sender(identity), identity, "mal pegada" * 50)
+    enrol(centre.sender(identity), identity, "la buena")
+    assert len({*centre.keys}) == 1
+
+
+def test_a_proxy_that_says_200_changes_no_key(tmp_path: Path) -> None:
+    identity = enrolled(tmp_path)
+    before = identity.signing().key_id
+    centre = Centre()
+    centre.is_centre = False
+    with pytest.raises(Unavailable):
+        renew(centre.sender(identity), identity)
+    assert identity.signing().key_id == Identity(tmp_path).signing().key_id == before
+
+
+def test_a_key_that_cannot_be_kept_does_not_sign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = enrolled(tmp_path)
+    before = identity.signing().key_id
+
+    def full(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    identity.next()
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(Unavailable):
+        identity.accept_next()
+    assert identity.signing().key_id == before
+
+
+def test_a_key_that_somebody_else_took_into_use_is_no_surprise(tmp_path: Path) -> None:
+    identity = enrolled(tmp_path)
+    with pytest.raises(Unavailable):
+        identity.accept_next()  # `cgii collect enrol` ran beside
+    assert identity.signing()
 
 
 def test_a_renewed_key_takes_over_when_the_centre_has_it(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from cgii.base.errors import Invalid
 from cgii.collect.config import SensorConfig, read_inputs
-from cgii.collect.definition import load_definitions
 from cgii.collect.pushed import Pushed
 
+V1, V2 = "a" * 32, "b" * 32
 SOURCE = (Path(__file__).parents[3] / "collectors" / "syslog.yml").read_text(encoding="utf-8")
 
 
@@ -32,26 +32,53 @@ def test_damaged_inputs_are_asked_for_again(tmp_path: Path, text: bytes) -> None
     assert Pushed(tmp_path).inputs_version == ""
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "sources" / "collectors").iterdir())
+
+
 def test_sources_replace_each_other_as_a_whole(tmp_path: Path) -> None:
     pushed = Pushed(tmp_path)
-    assert pushed.site is None
-    pushed.keep_sources("v1", {"uno.yml": SOURCE, "dos.yml": SOURCE})
-    pushed.keep_sources("v2", {"syslog.yml": SOURCE})
-    assert pushed.sources_version == "v2"
-    assert pushed.site is not None
-    assert [path.name for path in (pushed.site / "collectors").iterdir()] == ["syslog.yml"]
-    assert load_definitions(pushed.site).rejected == ()
+    assert pushed.sources_version == ""
+    assert "linux_auth" in pushed.definitions(None).by_name  # ours
+    pushed.keep_sources(V1, {"uno.yml": SOURCE, "dos.yml": SOURCE})
+    pushed.keep_sources(V2, {"syslog.yml": SOURCE})
+    assert pushed.sources_version == V2
+    assert names(tmp_path) == ["syslog.yml"]
+    assert pushed.definitions(None).rejected == ()
+    assert not (tmp_path / "sources.old").exists()
 
 
 @pytest.mark.parametrize(
     "name", ["../x.yml", "/etc/x.yml", "x.txt", "a/b.yml", "", "X" * 90 + ".yml"]
 )
-def test_a_source_cannot_lie_elsewhere(tmp_path: Path, name: str) -> None:
+def test_a_source_cannot_lie_elsewhere_and_takes_no_other_along(tmp_path: Path, name: str) -> None:
     pushed = Pushed(tmp_path / "pushed")
-    with pytest.raises(Invalid):
-        pushed.keep_sources("v1", {name: SOURCE})
-    assert not list(tmp_path.rglob("*.y*ml"))
+    pushed.keep_sources(V1, {name: SOURCE, "Mi_Fuente.bak.yml": SOURCE, "grande.yml": "x" * 10**6})
+    assert [path.name for path in tmp_path.rglob("*.y*ml")] == ["Mi_Fuente.bak.yml"]
+    assert pushed.sources_version == V1
+
+
+@pytest.mark.parametrize("version", [b"", b"\0" * 32, b"\xff", b"v1"])
+def test_a_damaged_version_is_none(tmp_path: Path, version: bytes) -> None:
+    pushed = Pushed(tmp_path)
+    pushed.keep_sources(V1, {"syslog.yml": SOURCE})
+    (tmp_path / "sources" / "version").write_bytes(version)
     assert pushed.sources_version == ""
+
+
+def test_a_failure_is_told_of_its_own_version_only(tmp_path: Path) -> None:
+    pushed = Pushed(tmp_path)
+    pushed.keep_inputs("v2", "x = 1\n")
+    pushed.fail("v1", "de antes")
+    assert pushed.problem == ""
+    pushed.fail("v2", "el puerto está ocupado")
+    assert pushed.problem == "el puerto está ocupado"
+
+
+def test_the_place_to_listen_stays_unless_it_is_chosen() -> None:
+    own = config(host="0.0.0.0", syslog_tcp_port=5514)
+    assert own.with_inputs(read_inputs("syslog_udp_port = 5514\n")).host == "0.0.0.0"
+    assert own.with_inputs(read_inputs('host = "10.0.0.1"\n')).host == "10.0.0.1"
 
 
 def test_pushed_inputs_take_the_place_of_the_own_ones() -> None:
@@ -68,7 +95,11 @@ def test_files_lie_in_the_folders_that_the_machine_allows(tmp_path: Path) -> Non
     own = config(pushed_paths=(allowed,))
     text = '[[follow]]\nsource = "syslog"\npath = "{}"\n'
     own.with_inputs(read_inputs(text.format(allowed / "a.log")))
-    for path in ("/etc/shadow", allowed / ".." / "x", link / "shadow", tmp_path / "logs2" / "a"):
+    own.with_inputs(read_inputs(text.format(allowed / "*.log")))
+    for path in (
+        *("/etc/shadow", allowed / ".." / "x", link / "shadow", tmp_path / "logs2" / "a"),
+        *(allowed / "**", allowed / "**" / "x", allowed / "*" / "x.log", link / "*"),
+    ):
         with pytest.raises(Invalid, match="pushed_paths"):
             own.with_inputs(read_inputs(text.format(path)))
     with pytest.raises(Invalid, match="ninguna carpeta"):
@@ -82,6 +113,10 @@ def test_files_lie_in_the_folders_that_the_machine_allows(tmp_path: Path) -> Non
         ('spool = "/tmp"\n', "no se conoce esta clave"),
         ("x", "TOML"),
         ("[[follow]]\n", "falta"),
+        ('[[follow]]\nsource = ""\npath = "/x"\n', "vacío"),
+        ('syslog_udp_port = "x"\n', "número entero"),
+        ("syslog_udp_port = 99999\n", "65535 o menos"),
+        ("syslog_udp_port =\n", "línea 1"),
     ],
 )
 def test_what_is_no_input_is_refused_with_its_name(text: str, why: str) -> None:

@@ -46,7 +46,7 @@ def test_a_batch_is_sent_once_with_the_token() -> None:
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         seen.append(request)
-        return httpx2.Response(200, json={})
+        return httpx2.Response(200, json={"events": 0})
 
     with sender(answer) as centre:
         centre.send(pack(BATCH))
@@ -62,7 +62,7 @@ def test_a_batch_is_signed_as_it_is_sent() -> None:
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         seen.append(request)
-        return httpx2.Response(200, json={})
+        return httpx2.Response(200, json={"events": 0})
 
     key = SecretKey.fresh()
     with sender(answer, by_key(lambda: key)) as centre:
@@ -115,7 +115,9 @@ def test_a_wrong_clock_signs_with_the_centres_time() -> None:
         created.append(signed.created)
         is_fresh = abs(signed.created - there.timestamp()) < 300
         return httpx2.Response(
-            200 if is_fresh else 401, headers={"Date": format_datetime(there, usegmt=True)}
+            200 if is_fresh else 401,
+            headers={"Date": format_datetime(there, usegmt=True)},
+            json={"events": 0},
         )
 
     key = SecretKey.fresh()
@@ -137,3 +139,41 @@ def test_a_refusal_with_a_right_clock_is_asked_once() -> None:
     with sender(answer) as centre, pytest.raises(NotSignedIn):
         centre.send(b"")
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx2.Response(200),
+        httpx2.Response(200, text="<html>En mantenimiento</html>"),
+        httpx2.Response(200, json=[]),
+        httpx2.Response(200, json={"status": "ok"}),
+    ],
+)
+def test_a_proxy_that_says_200_takes_no_batch(answer: httpx2.Response) -> None:
+    with sender(lambda _: answer) as centre, pytest.raises(Unavailable, match="otra cosa"):
+        centre.send(b"")
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["Fri, 31 Dec 9999 23:59:59 -0500", "Mon, 01 Jan 1951 00:00:00 +1400", "ayer", "", "1 2 3"],
+)
+def test_a_date_that_cannot_be_says_nothing_of_our_clock(date: str) -> None:
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"Date": date}, json={"events": 0})
+
+    with sender(answer) as centre:
+        centre.send(b"")
+        centre.send(b"")
+        assert centre.skew == timedelta(0)
+
+
+def test_a_date_without_a_zone_is_in_utc() -> None:
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        told = clock.now().strftime("%a, %d %b %Y %H:%M:%S -0000")
+        return httpx2.Response(200, headers={"Date": told}, json={"events": 0})
+
+    with sender(answer) as centre:
+        centre.send(b"")
+        assert abs(centre.skew) < timedelta(seconds=120)
