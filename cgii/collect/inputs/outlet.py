@@ -81,6 +81,8 @@ class Outlet:
         `epoch` numbers the record where the place's own text says more than that.
         """
         await self._buffer.wait_for_room()
+        if not raw.peer.isascii():  # it names a file
+            raw = Raw(raw.seq, raw.data, gaps.shown(raw.peer))
         self._buffer.add(Item(self._of(source, after, epoch), raw, size, after))
 
     async def reach(self, source: str, place: Position, *, epoch: str = "") -> None:
@@ -139,6 +141,7 @@ class Outlet:
 
 def short(name: str) -> str:
     """A path or an address as part of a stream's name, which the centre bounds."""
+    name = gaps.shown(name)
     return name if len(name) <= limits.STREAM_PART_CHARS_MAX else digest(name)
 
 
