@@ -114,9 +114,7 @@ class _Reading:
                 log.warning("a capture cannot be read", path=str(path), error=str(damage[0]))
                 self._broken_off[name] = number
                 return False
-            await self._outlet.reach(
-                SOURCE, Position(start.stream, READING, DONE, number)
-            )
+            await self._outlet.reach(SOURCE, Position(start.stream, READING, DONE, number))
         await self._finish(path, name, number, damage)
         return True
 

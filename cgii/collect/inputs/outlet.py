@@ -21,7 +21,11 @@ class Input(Protocol):
     """A way in that runs by itself beside the others until `stop` is set."""
 
     async def run(self, outlet: "Outlet", stop: asyncio.Event) -> None:
-        """Receive and put. What the outside does wrong is logged; a raise is a mistake of ours."""
+        """Receive and put.
+
+        Raises CgiiError or OSError if it cannot go on now: it is begun anew after a while. Any
+        other raise is a mistake of ours and ends the process.
+        """
 
 
 class Outlet:
