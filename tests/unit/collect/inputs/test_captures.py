@@ -153,6 +153,31 @@ def test_a_link_that_leads_nowhere_stops_no_folder(tmp_path: Path) -> None:
     assert [path for path, _ in finished(tmp_path, clock.now().timestamp())] == [old]
 
 
+def test_a_folder_that_is_away_for_a_moment_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "a.pcap", pcap(FRAMES))
+    looks: list[float] = []
+    named: list[Path] = []
+
+    def away_at_times(folder: Path, now: float) -> list[tuple[Path, tuple[int, int, int]]]:
+        looks.append(now)
+        if len(looks) % 2 == 0:
+            raise OSError(5, "Input/output error")
+        return finished(folder, now)
+
+    def name_of(path: Path) -> str:
+        named.append(path)
+        return content_name(path)
+
+    monkeypatch.setattr("cgii.collect.inputs.captures.finished", away_at_times)
+    monkeypatch.setattr("cgii.collect.inputs.captures.content_name", name_of)
+    run(tmp_path, 0)
+
+    assert len(looks) > 4
+    assert len(named) == 1
+
+
 def test_what_is_no_capture_is_passed_over(tmp_path: Path) -> None:
     put(tmp_path, "notes.txt", b"hello")
 
