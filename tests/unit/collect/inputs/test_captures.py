@@ -156,7 +156,7 @@ def test_a_link_that_leads_nowhere_stops_no_folder(tmp_path: Path) -> None:
 def test_a_folder_that_is_away_for_a_moment_is_not_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(tmp_path, "a.pcap", pcap(FRAMES))
+    put(tmp_path, "notes.txt", b"hello")
     looks: list[float] = []
     named: list[Path] = []
 
