@@ -32,6 +32,7 @@ ExecStartPre=+/usr/bin/install -d -o {user} -m 0700 {spool}
 ExecStart={program} collect --config {config}
 Restart=always
 RestartSec=5
+KillMode=mixed
 TimeoutStopSec=60
 UMask=0077
 LimitNOFILE=8192

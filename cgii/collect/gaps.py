@@ -37,8 +37,14 @@ class Gap:
         return record("gap", self._way, self._reason, **facts)
 
 
+def shown(name: str) -> str:
+    """A name from the file system as text: its bytes that are no UTF-8 become `\\xff`."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def record(kind: str, way: str, reason: str, **facts: object) -> bytes:
     """One record of the source `sensor_losses`."""
+    facts = {key: shown(fact) if isinstance(fact, str) else fact for key, fact in facts.items()}
     told = {"sensor_losses": 1, "time": clock.now().isoformat(), "kind": kind, "input": way}
     return orjson.dumps({**told, "reason": reason, **facts, "host": socket.gethostname()})
 

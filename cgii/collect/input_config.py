@@ -1,6 +1,7 @@
 """What `sensor.toml` says of each way in, checked."""
 
 import glob
+import os
 from pathlib import Path
 from typing import Self
 
@@ -23,7 +24,7 @@ class FollowConfig(BaseModel):
     @property
     def is_pattern(self) -> bool:
         """Whether it may name several files."""
-        return glob.has_magic(str(self.path)) or self.path.is_dir()
+        return glob.has_magic(str(self.path)) or os.path.isdir(self.path)
 
     @property
     def is_whole(self) -> bool:

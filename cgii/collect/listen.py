@@ -20,13 +20,18 @@ from cgii.collect.buffer import Batch, Buffer
 from cgii.collect.definition import Definitions
 from cgii.collect.inputs.follow import Position
 from cgii.collect.inputs.following import Follow, wait
+from cgii.collect.inputs.netflow import Netflow
 from cgii.collect.inputs.outlet import Input, Outlet
 from cgii.collect.inputs.syslog import TcpSyslog, serve_udp
+from cgii.collect.inputs.syslog_tls import SyslogTls
 from cgii.collect.route import choose_source
 
 __all__ = ["Batch", "Deliver", "Follow", "Inputs", "Listener", "Position"]
 
 Deliver = Callable[[Batch], None]
+
+# Without its port nothing can be sent to it, and no waiting helps: the process ends and says so.
+LISTENING = (SyslogTls, Netflow)
 
 log = logs.logger("collect")
 
@@ -85,7 +90,7 @@ class Listener:
         try:
             await self._listen(tcp, closing)
             running = [
-                asyncio.create_task(each.run(self._outlet, stop)) for each in self._inputs.others
+                asyncio.create_task(self._keep_running(each, stop)) for each in self._inputs.others
             ]
             self.started.set()
             await self._hand_out(stop, running)
@@ -118,6 +123,24 @@ class Listener:
                 host=inputs.host,
                 reason=error.strerror or str(error),
             ) from error
+
+    async def _keep_running(self, each: Input, stop: asyncio.Event) -> None:
+        """Begin an input anew for as long as the outside is in its way; the others go on."""
+        tries, told, name = 0, "", type(each).__name__.lower()
+        while not stop.is_set():
+            try:
+                await each.run(self._outlet, stop)
+            except (CgiiError, OSError) as error:
+                if isinstance(each, LISTENING):
+                    raise
+                if told != str(error):
+                    told = str(error)
+                    log.error("an input cannot run, will be tried again", input=name, reason=told)
+                    await self._outlet.tell_loss(name, "gap", "unavailable", detail=told)
+                await wait(stop, back_off(tries, random.random()))  # noqa: S311  not a secret
+                tries += 1
+            else:
+                return
 
     def _offer_udp(self, line: bytes, peer: str) -> bool:
         if self._buffer.is_full:
@@ -156,7 +179,7 @@ class Listener:
         while not stop.is_set():
             for task in running:
                 if task.done():
-                    task.result()  # a mistake of ours in an input must be seen
+                    task.result()  # a port that cannot be had and a mistake of ours must be seen
             self._tell_losses()
             await self._buffer.wait_for_items(limits.LISTEN_FLUSH_SECONDS)
             if 0 < len(self._buffer) < limits.LISTEN_BATCH_RECORDS:

@@ -192,7 +192,7 @@ def _files(one: FollowConfig) -> Finding:
         return Finding(
             name, False, f"no se puede leer {unreadable[0]} ({len(unreadable)} en total)"
         )
-    folder = one.path if one.path.is_dir() else _fixed_part(one.path)
+    folder = one.path if os.path.isdir(one.path) else _fixed_part(one.path)
     if not os.access(folder, os.R_OK | os.X_OK):
         return Finding(name, False, f"no se puede leer la carpeta {folder}")
     return Finding(name, True, f"{len(found)} archivos ahora")
@@ -201,7 +201,7 @@ def _files(one: FollowConfig) -> Finding:
 def _file(path: Path) -> Finding:
     if os.access(path, os.R_OK):
         return Finding(str(path), True, "se puede leer")
-    if path.exists():
+    if os.path.exists(path):
         return Finding(str(path), False, "no se puede leer: revise dueño y permisos")
     if os.access(path.parent, os.X_OK):
         return Finding(str(path), True, "todavía no existe; se lo espera")

@@ -43,7 +43,8 @@ def following(one: FollowConfig, definitions: Definitions) -> Input:
         if definition is None:
             return WholeFiles(one.source, path, "")
         return WholeFiles(one.source, path, definition.parser, definition.path)
-    return FollowPattern(one.source, path) if one.is_pattern else Follow(one.source, one.path)
+    several = FollowPattern(one.source, path)
+    return several if one.is_pattern else Follow(one.source, one.path, several)
 
 
 def tls_of_centre(settings: Settings, definitions: Definitions) -> Iterator[Input]:

@@ -65,11 +65,20 @@ def records(path: Path, parser: str, shape: Shape = LINES) -> Iterator[Any]:
         yield _loss("damaged", str(error))
 
 
+def _numbered(file: BinaryIO) -> Iterator[Numbered]:
+    """The log's records; one with a number that the centre would not take is damaged."""
+    for one in read_numbered(file):
+        if isinstance(one, DamagedLog) or one[0] < limits.SEQ_MAX:
+            yield one
+        else:
+            yield DamagedLog(f"un registro tiene el número {one[0]}")
+
+
 def event_log(file: BinaryIO, after: int, mark: str) -> Iterator[Any]:
     """The records after number `after`, if the log still has that record with the digest `mark`
     or begins later; else it is another log, and all of it is read.
     """
-    found = read_numbered(file)
+    found = _numbered(file)
     passed: list[Numbered] = []  # losses up to there, and the record that decides
     first, continues = "", after >= 0
     for one in found:
@@ -89,7 +98,7 @@ def event_log(file: BinaryIO, after: int, mark: str) -> Iterator[Any]:
         continues = False  # it ends before that number
     if not continues and after >= 0:
         file.seek(0)
-        found, passed = read_numbered(file), []
+        found, passed = _numbered(file), []
     yield {"begins": first, "continues": continues}
     highest = after if continues else -1
     for one in chain(passed, found):

@@ -179,7 +179,7 @@ def test_the_service_has_no_more_rights_than_its_inputs_need(
     plain = command("unit", "--config", str(config(tmp_path, server))).stdout
     low = command("unit", "--config", str(config(tmp_path, server, "syslog_udp_port = 514"))).stdout
 
-    for line in ("NoNewPrivileges=yes", "ProtectSystem=strict", "PrivateTmp=yes",
+    for line in ("NoNewPrivileges=yes", "ProtectSystem=strict", "PrivateTmp=yes", "KillMode=mixed",
                  "CapabilityBoundingSet=", f"ReadWritePaths=-{tmp_path}/spool"):  # fmt: skip
         assert line in plain.splitlines()
     assert "CAP_NET_RAW" not in plain + low

@@ -16,8 +16,9 @@ from cgii.collect import gaps
 from cgii.collect.inputs.follow import Position
 from cgii.collect.inputs.following import wait
 from cgii.collect.inputs.outlet import Outlet
+from cgii.collect.inputs.tries import Tries
 from cgii.collect.packets.captures import MAGICS
-from cgii.collect.packets.child import GZIP, SOURCE, PartialCapture, read_packets
+from cgii.collect.packets.child import GZIP, SOURCE, BrokenOff, PartialCapture, read_packets
 from cgii.model.event import Raw
 
 READING = "1"  # another way of numbering the records of a capture needs another name
@@ -41,44 +42,57 @@ class Captures:
 
     async def run(self, outlet: Outlet, stop: asyncio.Event) -> None:
         """Look into the folder now and then until `stop`."""
+        reading = _Reading(outlet)
         seen: set[tuple[int, int, int]] = set()  # files that need no second look in this run
-        read: dict[str, None] = {}  # contents
         told = ""
         while not stop.is_set():
             try:
                 found = await asyncio.to_thread(finished, self.folder, clock.now().timestamp())
                 told = ""
             except OSError as error:
-                found = []
                 if told != str(error):
                     told = str(error)
                     log.warning("a folder of captures cannot be read", error=told)
+                await wait(stop, limits.CAPTURE_LOOK_SECONDS)
+                continue
             # What is gone from the folder need not be remembered.
             seen &= {mark for _, mark in found}
             for path, mark in found:
-                if mark in seen or stop.is_set():
-                    continue
-                try:
-                    await self._read(path, outlet, stop, read)
-                except OSError as error:
-                    log.warning("a capture cannot be read", path=str(path), error=str(error))
-                if not stop.is_set():
+                if stop.is_set():
+                    break
+                if mark not in seen and await reading.read(path, stop):
                     seen.add(mark)
             await wait(stop, limits.CAPTURE_LOOK_SECONDS)
 
-    async def _read(
-        self, path: Path, outlet: Outlet, stop: asyncio.Event, read: dict[str, None]
-    ) -> None:
-        name = await asyncio.to_thread(content_name, path)
-        if not name or name in read:
-            return
+
+class _Reading:
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+        self._read: dict[str, None] = {}  # contents
+        self._broken_off: dict[str, int] = {}  # contents to be tried again, and records put of them
+        self._tries = Tries()
+
+    async def read(self, path: Path, stop: asyncio.Event) -> bool:
+        """Put what a capture holds, unless its content is known; whether that is done with."""
+        try:
+            name = await asyncio.to_thread(content_name, path)
+            if not name or name in self._read:
+                return True
+            return await self._put(path, name, stop)
+        except OSError as error:
+            log.warning("a capture cannot be read", path=str(path), error=str(error))
+            return True
+
+    async def _put(self, path: Path, name: str, stop: asyncio.Event) -> bool:
+        """Raises OSError."""
         start = Position(f"pcap:{name}", READING, 0, 0)
-        known = outlet.known(start.stream)
+        known = self._outlet.known(start.stream)
         done = known.seq if known is not None and known.epoch == READING else 0
         if done and known is not None and known.offset == DONE:
-            return
-        await outlet.begin(SOURCE, start, stop)
-        damage: list[str] = []
+            return True
+        await self._outlet.begin(SOURCE, start, stop)
+        done = max(done, self._broken_off.pop(name, 0))
+        damage: list[PartialCapture] = []
         number = 0
         with path.open("rb") as file:
             records = _with_next(file, damage)
@@ -91,17 +105,31 @@ class Captures:
                     if number > done:
                         after = Position(start.stream, READING, DONE if is_last else number, number)
                         raw = Raw(number - 1, line, f"{path}:{number}")
-                        await outlet.put(SOURCE, raw, after, len(line))
+                        await self._outlet.put(SOURCE, raw, after, len(line))
         if stop.is_set():
-            return
-        read[name] = None
-        if len(read) > limits.CAPTURE_PLACES_MAX:
-            del read[next(iter(read))]
+            return False
+        number = max(number, done)
+        if damage and isinstance(damage[0], BrokenOff):
+            if self._tries.another(name):
+                log.warning("a capture cannot be read", path=str(path), error=str(damage[0]))
+                self._broken_off[name] = number
+                return False
+            await self._outlet.reach(SOURCE, Position(start.stream, READING, DONE, number))
+        await self._finish(path, name, number, damage)
+        return True
+
+    async def _finish(
+        self, path: Path, name: str, records: int, damage: list[PartialCapture]
+    ) -> None:
+        self._tries.forget(name)
+        self._read[name] = None
+        if len(self._read) > limits.CAPTURE_PLACES_MAX:
+            del self._read[next(iter(self._read))]
         if damage:
-            await _tell(outlet, path, damage[0], number)
+            await _tell(self._outlet, path, str(damage[0]), records)
 
 
-def _with_next(file: BinaryIO, damage: list[str]) -> Iterator[tuple[bytes, bool]]:
+def _with_next(file: BinaryIO, damage: list[PartialCapture]) -> Iterator[tuple[bytes, bool]]:
     """Each record, and whether it is the last; into `damage` why there are no more."""
     before: bytes | None = None
     try:
@@ -110,9 +138,9 @@ def _with_next(file: BinaryIO, damage: list[str]) -> Iterator[tuple[bytes, bool]
                 yield before, False
             before = line
     except PartialCapture as problem:
-        damage.append(str(problem))
+        damage.append(problem)
     if before is not None:
-        yield before, True
+        yield before, not (damage and isinstance(damage[0], BrokenOff))
 
 
 async def _tell(outlet: Outlet, path: Path, why: str, records: int) -> None:
@@ -131,7 +159,10 @@ def finished(folder: Path, now: float) -> list[tuple[Path, tuple[int, int, int]]
         for entry in entries:
             if entry.name.startswith(".") or entry.name.endswith(UNFINISHED):
                 continue
-            facts = entry.stat()
+            try:
+                facts = entry.stat()
+            except OSError:
+                continue  # a link that leads nowhere, or it went away while we looked
             is_old = now - facts.st_mtime >= limits.CAPTURE_SETTLED_SECONDS
             if stat.S_ISREG(facts.st_mode) and facts.st_size and is_old:
                 mark = (facts.st_ino, facts.st_size, facts.st_mtime_ns)

@@ -12,6 +12,7 @@ from cgii.collect.inputs.follow import Position
 from cgii.collect.inputs.following import wait
 from cgii.collect.inputs.matching import Seen, matching
 from cgii.collect.inputs.outlet import Outlet, short
+from cgii.collect.inputs.tries import Tries
 from cgii.collect.inputs.whole import opened
 from cgii.collect.inputs.whole_child import Begins, Loss, Record, Request, read_whole
 from cgii.model.event import Raw
@@ -76,6 +77,7 @@ class _Reading:
         self._source = source
         self._outlet = outlet
         self._places: dict[str, Position] = {}
+        self._tries = Tries()
 
     async def read(self, seen: Seen, stop: asyncio.Event) -> None:
         """Put what a log has beyond what was delivered; what cannot be read is tried again."""
@@ -111,6 +113,8 @@ class _Reading:
                 if stop.is_set():
                     return False
                 if isinstance(answer, Loss):
+                    if answer.is_broken_off and self._tries.another(start.stream):
+                        raise Unavailable("Su lectura se interrumpió.")
                     await self._tell(seen, answer)
                 elif isinstance(answer, Begins):
                     if not answer.continues:
@@ -122,6 +126,7 @@ class _Reading:
                     raw = Raw(answer.number, data, f"{seen.path}:{answer.number}")
                     await self._outlet.put(self._source, raw, after, len(data), epoch=place.epoch)
                     self._places[start.stream] = after
+        self._tries.forget(start.stream)
         return True
 
     async def _reach(self, position: Position, place: _Place) -> None:

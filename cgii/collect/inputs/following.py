@@ -1,12 +1,14 @@
 """The input that follows one growing file for as long as the process runs."""
 
 import asyncio
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from cgii.base import limits, logs
 from cgii.collect.inputs.follow import FollowedFile
-from cgii.collect.inputs.outlet import Outlet, at_start
+from cgii.collect.inputs.outlet import Input, Outlet, at_start
 from cgii.model.event import Raw
 
 log = logs.logger("collect")
@@ -14,26 +16,36 @@ log = logs.logger("collect")
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """A file to follow and the source that reads it."""
+    """A file to follow and the source that reads it; `as_folder` if it proves to be a folder."""
 
     source: str
     path: Path
+    as_folder: Input | None = None
 
     async def run(self, outlet: Outlet, stop: asyncio.Event) -> None:
         """Put each new line, from the place that was delivered last, until `stop`."""
+        await self._follow(outlet, stop)
+        if self.as_folder is not None and not stop.is_set():
+            await self.as_folder.run(outlet, stop)
+
+    async def _follow(self, outlet: Outlet, stop: asyncio.Event) -> None:
+        """Until `stop`, or until a folder is in its place: it was not mounted yet at the start."""
         known = outlet.known(f"file:{self.path}")
         file = FollowedFile(self.path, known, outlet.shape_of(self.source))
         told = ""
         try:
             while not stop.is_set():
-                lines = []
+                lines, problem = [], ""
                 try:
                     lines = file.poll()
-                    told = ""
+                    if not lines and stat.S_ISDIR(os.stat(self.path).st_mode) and self.as_folder:
+                        return
                 except OSError as error:
-                    if told != str(error):
-                        told = str(error)
-                        log.warning("a file cannot be followed", path=str(file.path), error=told)
+                    problem = str(error)
+                if problem and problem != told:
+                    log.warning("a file cannot be followed", path=str(file.path), error=problem)
+                if not lines:
+                    told = problem
                 if lines:
                     await outlet.begin(self.source, at_start(lines[0].after), stop)
                 for line in lines:

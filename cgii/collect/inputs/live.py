@@ -33,25 +33,32 @@ class Live:
     async def run(self, outlet: Outlet, stop: asyncio.Event) -> None:
         """Capture until `stop`. Raises Unavailable or Invalid if the interface cannot be had.
 
+        One that fails is opened anew, for it may have been taken away and made again.
+
         Without room nothing is taken from the kernel, which then counts what it drops.
         """
-        card = Interface(self.interface, self.filter, promiscuous=self.promiscuous)
+        card = self._open()
         self.started.set()
         observer = Observer()
         stream = f"capture:{socket.gethostname()}/{self.interface}"
         gap = gaps.Gap(f"capture:{self.interface}", gaps.KERNEL)
         looked = counted = asyncio.get_running_loop().time()
         told = ""
+        pulling: asyncio.Future[list[bytes]] | None = None
         try:
             while not stop.is_set():
                 try:
-                    lines = await asyncio.to_thread(_lines, card, observer)
-                    told = ""
-                except OSError as error:  # the interface is down for a while
+                    pulling = asyncio.ensure_future(asyncio.to_thread(_lines, card, observer))
+                    lines = await asyncio.shield(pulling)
+                    pulling, told = None, ""
+                except OSError as error:
                     if told != str(error):
                         told = str(error)
                         log.warning("an interface says nothing", name=self.interface, error=told)
+                    _tell_losses(card, gap, outlet, stream)
                     await wait(stop, limits.CAPTURE_LOOK_SECONDS)
+                    old, card = card, self._open()
+                    old.close()
                     continue
                 for line in lines:
                     await outlet.put_live(SOURCE, stream, line, size=len(line))
@@ -63,9 +70,15 @@ class Live:
                     counted = now
                     _add(outlet, stream, [orjson.dumps(one) for one in observer.statistics()])
         finally:
+            if pulling is not None:  # its thread still uses the card
+                (last,) = await asyncio.gather(pulling, return_exceptions=True)
+                _add(outlet, stream, last if isinstance(last, list) else [])
             _tell_losses(card, gap, outlet, stream)
             _add(outlet, stream, [orjson.dumps(one) for one in observer.end("stopped")])
             card.close()
+
+    def _open(self) -> Interface:
+        return Interface(self.interface, self.filter, promiscuous=self.promiscuous)
 
 
 def _lines(card: Interface, observer: Observer) -> list[bytes]:

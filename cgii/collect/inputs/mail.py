@@ -11,6 +11,7 @@ from cgii.base.ids import digest
 from cgii.collect.inputs.follow import Position
 from cgii.collect.inputs.following import wait
 from cgii.collect.inputs.outlet import Outlet, short
+from cgii.collect.inputs.tries import Tries
 from cgii.collect.inputs.whole_child import Begins, Loss, Record, Step, run_child
 from cgii.collect.outgoing import Target, address_of
 from cgii.model.event import Raw
@@ -38,10 +39,10 @@ class Mailbox:
         stream = f"{WAY}:{short(name)}#{digest(name, str(self.target.port))[:8]}"
         # The epoch is the mailbox's UIDVALIDITY, the next number its next UID.
         place = outlet.known(stream) or Position(stream, "0", 0, 1)
-        told = ""
+        told, tries = "", Tries()
         while not stop.is_set():
             try:
-                place, problem = await self._read(outlet, place, stop)
+                place, problem = await self._read(outlet, place, stop, tries)
             except CgiiError as error:
                 problem = str(error)
             if problem and problem != told:
@@ -50,7 +51,7 @@ class Mailbox:
             await wait(stop, self.every_seconds)
 
     async def _read(
-        self, outlet: Outlet, place: Position, stop: asyncio.Event
+        self, outlet: Outlet, place: Position, stop: asyncio.Event, tries: Tries
     ) -> tuple[Position, str]:
         """The place that was reached, and what was in the way. Raises CgiiError."""
         request = {
@@ -82,7 +83,9 @@ class Mailbox:
                 elif isinstance(answer, Loss):
                     if answer.reason == "unavailable" or step < place.seq:
                         return place, answer.detail or answer.reason
-                    # It died over this mail, and would again.
+                    if answer.is_broken_off and tries.another(f"{place.epoch}/{step}"):
+                        return place, answer.reason
+                    # It died over this mail each time, and would again.
                     await outlet.tell_loss(WAY, "gap", answer.reason, count=1, uid=step)
                     place = replace(place, seq=step + 1)
                     await outlet.reach(self.source, place)

@@ -21,7 +21,11 @@ class Input(Protocol):
     """A way in that runs by itself beside the others until `stop` is set."""
 
     async def run(self, outlet: "Outlet", stop: asyncio.Event) -> None:
-        """Receive and put. What the outside does wrong is logged; a raise is a mistake of ours."""
+        """Receive and put.
+
+        Raises CgiiError or OSError if it cannot go on now: it is begun anew after a while. Any
+        other raise is a mistake of ours and ends the process.
+        """
 
 
 class Outlet:
@@ -81,6 +85,8 @@ class Outlet:
         `epoch` numbers the record where the place's own text says more than that.
         """
         await self._buffer.wait_for_room()
+        if not raw.peer.isascii():  # it names a file
+            raw = Raw(raw.seq, raw.data, gaps.shown(raw.peer))
         self._buffer.add(Item(self._of(source, after, epoch), raw, size, after))
 
     async def reach(self, source: str, place: Position, *, epoch: str = "") -> None:
@@ -139,6 +145,7 @@ class Outlet:
 
 def short(name: str) -> str:
     """A path or an address as part of a stream's name, which the centre bounds."""
+    name = gaps.shown(name)
     return name if len(name) <= limits.STREAM_PART_CHARS_MAX else digest(name)
 
 

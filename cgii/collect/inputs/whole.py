@@ -14,6 +14,7 @@ from cgii.collect.inputs.follow import Position
 from cgii.collect.inputs.following import wait
 from cgii.collect.inputs.matching import Seen, matching
 from cgii.collect.inputs.outlet import Outlet, short
+from cgii.collect.inputs.tries import Tries
 from cgii.collect.inputs.whole_child import Loss, Record, Request, read_whole
 from cgii.model.event import Raw
 
@@ -36,15 +37,18 @@ class WholeFiles:
     async def run(self, outlet: Outlet, stop: asyncio.Event) -> None:
         """Put the records of each new content until `stop`."""
         reading = _Reading(self, outlet)
-        before: set[str] = set()
+        loop = asyncio.get_running_loop()
+        since: dict[str, float] = {}
         while not stop.is_set():
             found = await asyncio.to_thread(matching, self.pattern)
+            now = loop.time()
+            since = {seen.signature: since.get(seen.signature, now) for seen in found}
             for seen in found:
-                # Twice the same: whoever writes it has ended.
-                if seen.signature in before and not stop.is_set():
+                # Whoever writes it may pause, but not for so long.
+                is_whole = now - since[seen.signature] >= limits.WHOLE_SETTLED_SECONDS
+                if is_whole and not stop.is_set():
                     await reading.read(seen, stop)
-            before = {seen.signature for seen in found}
-            await reading.forget_all_but(before)
+            await reading.forget_all_but(set(since))
             await wait(stop, limits.FOLLOW_SCAN_SECONDS)
 
 
@@ -65,10 +69,17 @@ class _Reading:
         self._prefix = f"whole:{short(files.pattern)}#"
         self._places = {one.stream: one for one in outlet.known_within(self._prefix)}
         self._done = {one.epoch for one in self._places.values() if one.offset == READ}
+        self._left_over: set[str] = set()  # told to be too many; read when there is room
+        self._tries = Tries()
 
     async def read(self, seen: Seen, stop: asyncio.Event) -> None:
         """Put what a file holds, unless its content is known."""
         if seen.signature in self._done:
+            return
+        if self._is_too_many(seen):
+            if seen.signature not in self._left_over:
+                self._left_over.add(seen.signature)
+                await self._tell(seen, "too many")
             return
         try:
             await self._read(seen, stop)
@@ -77,11 +88,15 @@ class _Reading:
         else:
             self._done.add(seen.signature)
 
+    def _is_too_many(self, seen: Seen) -> bool:
+        return len(self._places) >= limits.WHOLE_FILES_MAX and not any(
+            place.epoch == seen.signature for place in self._places.values()
+        )
+
     async def _read(self, seen: Seen, stop: asyncio.Event) -> None:
         """Raises OSError or Unavailable if it is to be tried again."""
-        if seen.size > limits.WHOLE_FILE_BYTES_MAX or len(self._places) >= limits.WHOLE_FILES_MAX:
-            reason = "size" if seen.size > limits.WHOLE_FILE_BYTES_MAX else "too many"
-            await self._tell(seen, reason)
+        if seen.size > limits.WHOLE_FILE_BYTES_MAX:
+            await self._tell(seen, "size")
             return
         with opened(seen) as file:
             content = await asyncio.to_thread(_content, file)
@@ -106,6 +121,8 @@ class _Reading:
                 if stop.is_set():
                     return
                 if isinstance(answer, Loss):
+                    if answer.is_broken_off and self._tries.another(place.stream):
+                        raise Unavailable("Su lectura se interrumpió.")
                     await self._tell(seen, answer.reason, answer.detail)
                 elif isinstance(answer, Record):
                     number = answer.number + 1
@@ -115,8 +132,10 @@ class _Reading:
                     raw = Raw(answer.number, data, f"{seen.path}:{number}")
                     after = Position(place.stream, seen.signature, TO_READ, number)
                     await self._outlet.put(source, raw, after, len(data), epoch=EPOCH)
+                    self._places[after.stream] = after
         done = Position(place.stream, seen.signature, READ, number)
         self._places[done.stream] = done
+        self._tries.forget(done.stream)
         await self._outlet.reach(source, done, epoch=EPOCH)
 
     async def forget_all_but(self, signatures: set[str]) -> None:
@@ -124,8 +143,10 @@ class _Reading:
         for place in list(self._places.values()):
             if place.epoch not in signatures:
                 del self._places[place.stream]
+                self._tries.forget(place.stream)
                 await self._outlet.forget(self._files.source, place)
         self._done &= signatures
+        self._left_over &= signatures
 
     async def _tell(self, seen: Seen, reason: str, detail: str = "") -> None:
         log.warning("a part of a file was lost", path=str(seen.path), reason=reason, detail=detail)

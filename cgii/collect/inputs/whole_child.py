@@ -56,6 +56,11 @@ class Loss:
     reason: str
     detail: str = ""
 
+    @property
+    def is_broken_off(self) -> bool:
+        """Whether the child did not come to the end, so that another may."""
+        return self.reason in ("crashed", "timeout")
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -136,7 +141,7 @@ def _answer(said: object) -> Answer | None:
     """What a line means; None at the good end. Raises ValueError, TypeError or KeyError."""
     if isinstance(said, list):
         number, text = said
-        return Record(int(number), str(text))
+        return Record(_number(number), str(text))
     if not isinstance(said, dict):
         raise TypeError(said)
     if "done" in said:
@@ -144,5 +149,11 @@ def _answer(said: object) -> Answer | None:
     if "loss" in said:
         return Loss(str(said["loss"]), str(said["detail"]))
     if "step" in said:
-        return Step(int(said["step"]))
+        return Step(_number(said["step"]))
     return Begins(str(said["begins"]), bool(said["continues"]))
+
+
+def _number(said: object) -> int:
+    if not isinstance(said, int) or not 0 <= said < limits.SEQ_MAX:
+        raise ValueError(said)
+    return said

@@ -27,6 +27,10 @@ class PartialCapture(Exception):  # noqa: N818  named for what it is about
     """Not all of the capture was read; what came before stands. The text is for people."""
 
 
+class BrokenOff(PartialCapture):
+    """The reading did not come to its end: the child died or took too long. Another may do it."""
+
+
 def read_packets(
     file: BinaryIO, *, seconds: int | None = None, memory: int = limits.CAPTURE_MEMORY_BYTES
 ) -> Iterator[bytes]:
@@ -50,7 +54,7 @@ def read_packets(
             last = line
         code = process.wait(START_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise PartialCapture("no terminó en el tiempo permitido") from error
+        raise BrokenOff("no terminó en el tiempo permitido") from error
     finally:
         process.kill()
         process.wait()
@@ -58,7 +62,7 @@ def read_packets(
     if not last.startswith(END):
         if _is_record(last):
             yield last
-        raise PartialCapture(_why(code))
+        raise BrokenOff(_why(code))
     damage = str(orjson.loads(last)["end"])
     if damage:
         raise PartialCapture(damage)
@@ -79,7 +83,7 @@ def _lines(pipe: int, patience: float) -> Iterator[bytes]:
     while True:
         begun = monotonic()
         if not poller.poll(max(0, int(patience * 1_000))):
-            raise PartialCapture("no terminó en el tiempo permitido")
+            raise BrokenOff("no terminó en el tiempo permitido")
         patience -= monotonic() - begun
         piece = os.read(pipe, limits.READ_CHUNK_BYTES)
         if not piece:

@@ -43,3 +43,9 @@ def test_what_the_system_dropped_is_read_for_the_own_port_only(
     assert losses.new() == 0
     table.write_text("")
     assert losses.new() == 0
+
+
+def test_a_name_that_is_no_text_can_be_told() -> None:
+    told = orjson.loads(gaps.record("damage", "file", "size", file="/in/a\udcff.gz", n=1))
+
+    assert (told["file"], told["n"]) == ("/in/a\\xff.gz", 1)

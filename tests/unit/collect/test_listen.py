@@ -1,8 +1,10 @@
 """The listener delivers every line once and keeps what could not be delivered."""
 
 import asyncio
+import socket
 from pathlib import Path
 
+import orjson
 import pytest
 
 from cgii.base.counters import EVENTS_DROPPED
@@ -10,6 +12,8 @@ from cgii.base.errors import Invalid, Unavailable
 from cgii.collect.buffer import Batch, Buffer, Item
 from cgii.collect.definition import load_definitions
 from cgii.collect.inputs.follow import Position
+from cgii.collect.inputs.netflow import Netflow
+from cgii.collect.inputs.outlet import Input, Outlet
 from cgii.collect.listen import Follow, Inputs, Listener, back_off
 from cgii.model.event import Origin, Raw
 
@@ -196,3 +200,49 @@ def test_a_batch_holds_one_origin_in_order() -> None:
 def test_back_off_grows_and_is_spread() -> None:
     assert back_off(0, 0.0) == 0.005
     assert back_off(99, 1.0) == 0.01
+
+
+class Failing:
+    """An input that fails some times before it has a record."""
+
+    def __init__(self, failures: int, error: Exception) -> None:
+        self.failures, self.error = failures, error
+
+    async def run(self, outlet: Outlet, stop: asyncio.Event) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise self.error
+        await outlet.put_live("syslog", "failing", b"at last", size=7)
+        await stop.wait()
+
+
+@pytest.mark.parametrize("error", [Unavailable("No hay interfaz."), OSError(5, "mal")])
+def test_an_input_that_cannot_start_is_told_once_and_tried_again_beside_the_others(
+    tmp_path: Path, error: Exception
+) -> None:
+    path = tmp_path / "auth.log"
+    path.write_text("one\n")
+
+    async def run() -> Centre:
+        centre = Centre(3)
+        both = Inputs(others=(Failing(3, error), Follow("linux_auth", path)))
+        async with asyncio.timeout(120):
+            await Listener(both, DEFINITIONS, centre.deliver).run(centre.stop)
+        return centre
+
+    told, *others = sorted(asyncio.run(run()).lines, reverse=True)
+    assert others == [b"one", b"at last"]
+    assert orjson.loads(told)["detail"] == str(error)
+
+
+def test_a_mistake_in_an_input_and_a_port_that_is_taken_are_seen() -> None:
+    async def run(each: Input) -> None:
+        async with asyncio.timeout(120):
+            await Listener(Inputs(others=(each,)), DEFINITIONS, print).run(asyncio.Event())
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(run(Failing(1, ZeroDivisionError())))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(Unavailable, match="NetFlow"):
+            asyncio.run(run(Netflow("127.0.0.1", taken.getsockname()[1])))

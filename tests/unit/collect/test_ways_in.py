@@ -1,5 +1,6 @@
 """What sensor.toml and the settings name becomes inputs, or a sentence about what is wrong."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ from cgii.base.settings import Settings
 from cgii.collect import ways_in
 from cgii.collect.config import read_config
 from cgii.collect.definition import load_definitions
+from cgii.collect.input_config import FollowConfig
 from cgii.collect.inputs.following import Follow
 from cgii.collect.inputs.pattern import FollowPattern
 from cgii.collect.inputs.syslog_tls import SyslogTls
 from cgii.collect.inputs.whole import WholeFiles
+from tests.unit.collect.inputs.collecting import QUICK, Kept, a_while, collecting, until
 
 DEFINITIONS = load_definitions()
 
@@ -68,3 +71,26 @@ def test_the_centre_listens_with_tls_when_it_is_told_to() -> None:
     assert isinstance(found, SyslogTls)
     assert (found.host, found.port) == ("0.0.0.0", 6514)
     assert list(ways_in.tls_of_centre(Settings(), DEFINITIONS)) == []
+
+
+def test_a_folder_that_is_mounted_later_is_read_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in QUICK.items():
+        monkeypatch.setattr(f"cgii.base.limits.{name}", value)
+    kept, folder = Kept(tmp_path), tmp_path / "logs"
+    (late,) = inputs(tmp_path, f'[[follow]]\nsource = "syslog"\npath = "{folder}"')
+    assert isinstance(late, Follow)
+
+    async def run() -> None:
+        async with collecting(kept, late):
+            await a_while()
+            folder.mkdir()
+            (folder / "a.log").write_text("one\n")
+            await until(lambda: kept.texts == ["one"], "the line arrives")
+
+    asyncio.run(run())
+
+
+def test_a_path_that_cannot_be_looked_at_is_a_file_for_now() -> None:
+    assert not FollowConfig(source="syslog", path=Path("/" + "x" * 300)).is_pattern

@@ -3,8 +3,9 @@
 import asyncio
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -15,6 +16,7 @@ from cgii.collect.drain import Places
 from cgii.collect.inputs.captures import DONE, READING, Captures, content_name, finished
 from cgii.collect.inputs.follow import Position
 from cgii.collect.listen import Inputs, Listener
+from cgii.collect.packets.child import BrokenOff
 from tests.make_packets import pcap
 from tests.unit.collect.packets.test_patterns import attempt
 
@@ -113,6 +115,67 @@ def test_a_damaged_capture_gives_its_records_and_a_loss(tmp_path: Path) -> None:
     assert (told["kind"], told["input"], told["reason"]) == ("damage", "pcap", "partial")
     assert told["file"].endswith("a.pcap")
     assert told["records"] == RECORDS
+
+
+@pytest.mark.parametrize("kills", [1, 99])
+def test_a_reader_that_is_killed_has_three_tries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
+) -> None:
+    path = put(tmp_path, "a.pcap", pcap(FRAMES))
+    runs: list[BinaryIO] = []
+
+    def killed(file: BinaryIO) -> Iterator[bytes]:
+        runs.append(file)
+        yield b'{"n":1}'
+        if len(runs) <= kills:
+            raise BrokenOff("killed")
+        yield b'{"n":2}'
+
+    monkeypatch.setattr("cgii.collect.inputs.captures.read_packets", killed)
+    batches = run(tmp_path, 2)
+    texts = [raw.data for batch in batches for raw in batch.raws]
+    stream = f"pcap:{content_name(path)}"
+
+    assert texts[0] == b'{"n":1}'
+    if kills == 1:
+        assert (len(runs), texts[1:]) == (2, [b'{"n":2}'])
+        assert reached(batches)[stream] == Position(stream, READING, DONE, 2)
+    else:
+        assert len(runs) == 3
+        assert json.loads(texts[1])["detail"] == "killed"
+        assert reached(batches)[stream] == Position(stream, READING, DONE, 1)
+
+
+def test_a_link_that_leads_nowhere_stops_no_folder(tmp_path: Path) -> None:
+    old = put(tmp_path, "old.pcap", pcap(FRAMES))
+    (tmp_path / "a.pcap").symlink_to(tmp_path / "nowhere")
+
+    assert [path for path, _ in finished(tmp_path, clock.now().timestamp())] == [old]
+
+
+def test_a_folder_that_is_away_for_a_moment_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "notes.txt", b"hello")
+    looks: list[float] = []
+    named: list[Path] = []
+
+    def away_at_times(folder: Path, now: float) -> list[tuple[Path, tuple[int, int, int]]]:
+        looks.append(now)
+        if len(looks) % 2 == 0:
+            raise OSError(5, "Input/output error")
+        return finished(folder, now)
+
+    def name_of(path: Path) -> str:
+        named.append(path)
+        return content_name(path)
+
+    monkeypatch.setattr("cgii.collect.inputs.captures.finished", away_at_times)
+    monkeypatch.setattr("cgii.collect.inputs.captures.content_name", name_of)
+    run(tmp_path, 0)
+
+    assert len(looks) > 4
+    assert len(named) == 1
 
 
 def test_what_is_no_capture_is_passed_over(tmp_path: Path) -> None:

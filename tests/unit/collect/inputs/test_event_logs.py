@@ -2,9 +2,10 @@
 
 import asyncio
 import io
+import os
 import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from cgii.base.ids import digest
 from cgii.collect import whole_files
 from cgii.collect.event_logs import CHUNK_BYTES, HEADER_BYTES, DamagedLog, read_numbered
 from cgii.collect.inputs.event_logs import EventLogs
+from cgii.collect.inputs.whole_child import Answer, Begins, Loss, Record, Request
 from tests.unit.collect.inputs.collecting import QUICK, Kept, a_while, collecting, until
 
 SHARED = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "evtx"
@@ -79,6 +81,41 @@ def test_an_empty_or_unreadable_log_ends_well(monkeypatch: pytest.MonkeyPatch) -
     assert answers() == (False, [])
     log_of(monkeypatch, DamagedLog("no log"))
     assert answers(6, b"b") == (False, ["damaged"])
+
+
+@pytest.mark.parametrize("number", [2**53, 2**64 - 1])
+def test_a_number_that_the_centre_would_not_take_is_damage(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    log_of(monkeypatch, (5, b"a"), (number, b"x"), (6, b"b"))
+    assert answers() == (False, [[5, "a"], "damaged", [6, "b"]])
+
+
+def test_a_reader_that_is_killed_has_another_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, tries = Kept(tmp_path), []
+    folder = tmp_path / "evtx"
+    folder.mkdir()
+    (folder / os.fsdecode(b"Security\xff.evtx")).write_bytes(b"x")
+
+    async def killed(request: Request) -> AsyncGenerator[Answer, None]:
+        tries.append(request.after)
+        yield Begins("f", continues=len(tries) > 1)
+        yield Record(4 + len(tries), f"text {len(tries)}")
+        if len(tries) == 1:
+            yield Loss("timeout")
+
+    monkeypatch.setattr("cgii.collect.inputs.event_logs.read_whole", killed)
+
+    async def run() -> None:
+        async with collecting(kept, EventLogs("windows_events", str(folder))):
+            await until(lambda: len(kept.texts) == 2, "the rest arrives")
+            await a_while()
+
+    asyncio.run(run())
+    assert tries == [-1, 5]
+    assert kept.losses == []
 
 
 # --- real logs ----------------------------------------------------------------------------------

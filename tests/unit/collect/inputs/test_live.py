@@ -3,7 +3,8 @@
 import asyncio
 import json
 import socket
-from typing import Any
+import time
+from typing import Any, ClassVar
 
 import pytest
 
@@ -13,6 +14,7 @@ from cgii.collect.buffer import Batch
 from cgii.collect.definition import load_definitions
 from cgii.collect.inputs.live import Live
 from cgii.collect.listen import Inputs, Listener
+from cgii.collect.packets.captures import Frame
 from cgii.collect.packets.live import Interface
 from tests.make_packets import dns_answer, dns_query
 
@@ -118,6 +120,52 @@ def test_without_the_right_the_sentence_says_which(monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(Unavailable, match="CAP_NET_RAW"):
         Interface("eth0")
+
+
+class Card:
+    """An interface of which the first opening fails, as when it was taken away."""
+
+    opened: ClassVar[list["Card"]] = []
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.is_closed = self.is_busy = self.was_closed_busy = False
+        self.opened.append(self)
+
+    def pull(self, seconds: float) -> list[Frame]:
+        if self is self.opened[0]:
+            raise OSError(100, "Network is down")
+        self.is_busy = True
+        time.sleep(seconds)
+        self.is_busy = False
+        return []
+
+    def dropped(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        self.is_closed, self.was_closed_busy = True, self.is_busy
+
+
+def test_an_interface_that_fails_is_opened_anew_and_not_closed_in_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cgii.collect.inputs.live.Interface", Card)
+    monkeypatch.setattr(limits, "CAPTURE_LOOK_SECONDS", 0.01)
+    Card.opened.clear()
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        listener = Listener(Inputs(others=(Live("eth1"),)), load_definitions(), print)
+        running = asyncio.create_task(listener.run(stop))
+        async with asyncio.timeout(60):
+            while len(Card.opened) < 2 or not Card.opened[1].is_busy:
+                await asyncio.sleep(0.01)
+            stop.set()
+            await running
+
+    asyncio.run(run())
+    assert len(Card.opened) == 2
+    assert [(card.is_closed, card.was_closed_busy) for card in Card.opened] == [(True, False)] * 2
 
 
 @needs_right

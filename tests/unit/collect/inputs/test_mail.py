@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from email.message import EmailMessage
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from cgii.base import limits
 from cgii.collect.inputs.mail import Mailbox
+from cgii.collect.inputs.whole_child import Answer, Begins, Loss, Record, Step
 from cgii.collect.mail_report import report
 from cgii.collect.outgoing import Target
 from tests.certificates import Authority
@@ -211,3 +213,28 @@ def test_any_bytes_have_an_answer(data: bytes) -> None:
 )
 def test_mails_made_to_hurt_are_bounded(data: bytes) -> None:
     assert len(json.dumps(report(data))) < 200_000
+
+
+@pytest.mark.parametrize(("kills", "told"), [(1, []), (99, [5])])
+def test_a_mail_is_passed_only_when_its_reader_died_over_it_again_and_again(
+    server: ImapServer, authority: Authority, kept: Kept, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, kills: int, told: list[int],
+) -> None:  # fmt: skip
+    runs: list[int] = []
+
+    async def killed(_: str, request: dict[str, Any]) -> AsyncGenerator[Answer, None]:
+        runs.append(request["after"])
+        yield Begins("7", continues=request["validity"] == "7")
+        if request["after"] < 5:
+            yield Step(5)
+            yield Loss("crashed") if len(runs) <= kills else Record(5, "cinco")
+
+    monkeypatch.setattr("cgii.collect.inputs.mail.run_child", killed)
+
+    async def run() -> None:
+        async with collecting(kept, mailbox(server, authority, tmp_path)):
+            await until(lambda: runs[-1:] == [5], "the mail is done with")
+
+    asyncio.run(run())
+    assert runs.count(5) < len(runs) == (3 if told == [] else 4)
+    assert [loss["uid"] for loss in kept.losses] == told

@@ -4,13 +4,14 @@ import asyncio
 import gzip
 import json
 import os
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
 from cgii.collect.inputs import whole_child
 from cgii.collect.inputs.whole import WholeFiles
-from cgii.collect.inputs.whole_child import Loss, Record, Request, read_whole
+from cgii.collect.inputs.whole_child import Answer, Loss, Record, Request, read_whole
 from tests.unit.collect.inputs.collecting import QUICK, Kept, a_while, collecting, until
 
 EVENT = {"Event": {"System": {"EventID": 4625, "Computer": "dc"}, "EventData": {}}}
@@ -233,3 +234,96 @@ def test_the_child_may_write_no_file_start_no_process_and_take_little_memory(
     memory = 512 * 1024 * 1024 + 4 * file.stat().st_size
 
     assert [answer.text for answer in read(file)] == ["0", "0", "0", str(memory), "300"]  # type: ignore[attr-defined]
+
+
+def test_a_file_name_that_is_no_text_is_read_and_told(folder: Path, kept: Kept) -> None:
+    peers: list[str] = []
+
+    async def run() -> None:
+        (folder / os.fsdecode(b"a\xff.gz")).write_bytes(gzip.compress(b"one\n")[:-4])
+        keep = kept.keep
+        kept.keep = lambda batch: (  # type: ignore[method-assign]
+            peers.extend(raw.peer for raw in batch.raws if raw.peer), keep(batch))[1]  # fmt: skip
+        async with collecting(kept, packed(folder)):
+            await has(kept, 1)
+            await until(lambda: bool(kept.losses), "the loss is told")
+
+    asyncio.run(run())
+    assert peers == [f"{folder}/a\\xff.gz:1"]
+    assert kept.losses[0]["file"] == f"{folder}/a\\xff.gz"
+
+
+def test_a_number_that_the_centre_would_not_take_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cgii_bad_child.py").write_text(f"print('[{2**53},\"x\"]')")
+    monkeypatch.setattr(whole_child, "CHILD", "cgii_bad_child")
+    monkeypatch.setattr(whole_child, "search_path", lambda: str(tmp_path))
+
+    assert read(tmp_path / "cgii_bad_child.py") == [Loss("crashed")]
+
+
+@pytest.mark.parametrize(("kills", "losses"), [(2, []), (99, ["crashed"])])
+def test_a_reader_that_is_killed_has_three_tries(
+    folder: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch, kills: int, losses: list[str]
+) -> None:
+    runs: list[Request] = []
+
+    async def killed(request: Request) -> AsyncGenerator[Answer, None]:
+        runs.append(request)
+        yield Record(0, "one")
+        if len(runs) <= kills:
+            yield Loss("crashed")
+            return
+        yield Record(1, "two")
+
+    monkeypatch.setattr("cgii.collect.inputs.whole.read_whole", killed)
+
+    async def run() -> None:
+        (folder / "a.gz").write_bytes(b"x")
+        async with collecting(kept, packed(folder)):
+            await until(lambda: any(p.offset for p in kept.places.known.values()), "it is done")
+            await a_while()
+
+    asyncio.run(run())
+    assert len(runs) == 3
+    assert kept.texts == (["one"] if losses else ["one", "two"])
+    assert kept.again == 0
+    assert [loss["reason"] for loss in kept.losses] == losses
+
+
+def test_files_beyond_the_limit_are_told_once_and_read_when_there_is_room(
+    folder: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.WHOLE_FILES_MAX", 1)
+
+    async def run() -> None:
+        (folder / "a.gz").write_bytes(gzip.compress(b"one\n"))
+        (folder / "b.gz").write_bytes(gzip.compress(b"two\n"))
+        async with collecting(kept, packed(folder)):
+            await until(lambda: bool(kept.losses), "the loss is told")
+            await a_while()
+            (folder / "a.gz").unlink()
+            await has(kept, 2)
+
+    asyncio.run(run())
+    assert sorted(kept.texts) == ["one", "two"]
+    assert [loss["reason"] for loss in kept.losses] == ["too many"]
+
+
+def test_a_copy_that_pauses_is_read_when_it_is_whole(
+    folder: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.WHOLE_SETTLED_SECONDS", 1)
+
+    async def run() -> None:
+        whole = gzip.compress(b"one\n")
+        async with collecting(kept, packed(folder)):
+            (folder / "a.gz").write_bytes(whole[:-4])
+            await a_while()
+            (folder / "a.gz").write_bytes(whole)
+            await has(kept, 1)
+            await a_while()
+
+    asyncio.run(run())
+    assert (kept.texts, kept.losses) == (["one"], [])
