@@ -28,7 +28,8 @@ class Follow:
             while not stop.is_set():
                 lines = []
                 try:
-                    lines = file.poll()
+                    # What explains the first line stands before it, in a file of any size.
+                    lines = file.poll() if file.is_open else await asyncio.to_thread(file.poll)
                     told = ""
                 except OSError as error:
                     if told != str(error):
