@@ -102,7 +102,7 @@ class Buffer:
 
 
 def _follows(group: list[Item], item: Item) -> bool:
-    last = group[-1].raw
+    last = next((one.raw for one in reversed(group) if one.raw is not None), None)
     return last is None or item.raw is None or item.raw.seq == last.seq + 1
 
 

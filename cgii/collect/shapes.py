@@ -53,7 +53,7 @@ class RecordCutter:
         self._is_heading = False  # the line before was part of it
         self._held: list[bytes] = []  # the lines of a record that has not ended
         self._held_size = self._held_lines = self._text_size = 0
-        self._is_cut = False  # what continues was given out already, without these lines
+        self._cut = ""  # why what continues is dropped: its record was given out without it
 
     @property
     def pending(self) -> int:
@@ -72,7 +72,7 @@ class RecordCutter:
         """The last record, when nothing came for a while; a line that is half written waits."""
         if self._lines.pending or not self._held:
             return []
-        self._is_cut = True
+        self._cut = "late"
         return self._release()
 
     def resume(self, offset: int, read: Callable[[int, int], bytes]) -> None:
@@ -80,17 +80,17 @@ class RecordCutter:
 
         What explains the lines from there on stands somewhere before them.
         """
-        self._is_cut = self._shape.begins is not None and offset > 0
+        self._cut = "late" if self._shape.begins is not None and offset > 0 else ""
         if self._shape.heads is None:
             return
-        place = 0
+        lines, place = LineCutter(), 0
         while place < offset:
             piece = read(min(limits.READ_CHUNK_BYTES, offset - place), place)
             if not piece:
                 break
             place += len(piece)
-            self.feed(piece)
-        self._lines = LineCutter()
+            for line, _ in lines.feed(piece):
+                self._explains(_bare(line), self._shape.heads)
 
     def _records(self, lines: Cut) -> Cut:
         if self._shape.heads is not None:
@@ -100,36 +100,41 @@ class RecordCutter:
         return lines
 
     def _under_heading(self, line: bytes, size: int, heads: Matcher) -> tuple[bytes, int]:
-        bare = line.rstrip(b"\r").removeprefix(BOM)
-        if heads(bare) is not None:
-            if not self._is_heading:
-                self._heading = []
-            self._is_heading = True
-            if sum(map(len, self._heading)) + len(bare) <= limits.HEADING_BYTES_MAX:
-                self._heading.append(bare)
+        bare = _bare(line)
+        if self._explains(bare, heads) or not bare.strip():
             return NOTHING, size
-        if not bare.strip():
-            return NOTHING, size
-        self._is_heading = False
         return b"\n".join((*self._heading, bare)), size
+
+    def _explains(self, bare: bytes, heads: Matcher) -> bool:
+        """Whether a line is part of a heading, which is then kept."""
+        if heads(bare) is None:
+            self._is_heading = self._is_heading and not bare.strip()
+            return False
+        if not self._is_heading:
+            self._heading = []
+        self._is_heading = True
+        if sum(map(len, self._heading)) + len(bare) <= limits.HEADING_BYTES_MAX:
+            self._heading.append(bare)
+        return True
 
     def _joined(self, line: bytes, size: int, begins: Matcher) -> Cut:
         bare = line.rstrip(b"\r")
         if bare.strip() and begins(bare) is not None:
             before = self._release()
             self._hold(bare, size)
-            self._is_cut = False
+            self._cut = ""
             return before
-        if self._held:
-            before = self._release() if self._held_lines >= limits.RECORD_LINES_MAX else []
+        if self._held and self._held_lines < limits.RECORD_LINES_MAX:
             self._hold(bare, size)
-            return before
-        if self._is_cut:
+            return []
+        if self._held:
+            self._cut = "lines"
+        if self._cut:
             # Its record has its number already, and the next one's must not depend on when this
-            # line was written.
+            # line was written, or where reading began.
             if bare.strip():
-                EVENTS_DROPPED.labels("file", "late").inc()
-            return [(NOTHING, size)]
+                EVENTS_DROPPED.labels("file", self._cut).inc()
+            return [*self._release(), (NOTHING, size)]
         if bare.strip():
             self._hold(bare, size)  # a file that begins in the middle of a record
             return []
@@ -153,3 +158,7 @@ class RecordCutter:
         self._held = []
         self._held_size = self._held_lines = self._text_size = 0
         return found
+
+
+def _bare(line: bytes) -> bytes:
+    return line.rstrip(b"\r").removeprefix(BOM)

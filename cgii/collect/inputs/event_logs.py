@@ -10,7 +10,7 @@ from cgii.base.errors import Unavailable
 from cgii.base.ids import digest
 from cgii.collect.inputs.follow import Position
 from cgii.collect.inputs.following import wait
-from cgii.collect.inputs.matching import Seen, matching
+from cgii.collect.inputs.matching import Seen, matching, newest
 from cgii.collect.inputs.outlet import Outlet, short
 from cgii.collect.inputs.tries import Tries
 from cgii.collect.inputs.whole import opened
@@ -37,7 +37,7 @@ class EventLogs:
         while not stop.is_set():
             found = await asyncio.to_thread(matching, self.folder)
             found = [seen for seen in found if seen.path.suffix.lower() == SUFFIX]
-            for seen in found[: limits.WHOLE_FILES_MAX]:
+            for seen in newest(found, limits.WHOLE_FILES_MAX):
                 # Twice the same: whoever copies it has ended.
                 if seen.signature in before and not stop.is_set():
                     await reading.read(seen, stop)

@@ -60,10 +60,26 @@ class FollowedFile:
         self._idle_polls = 0
 
     def close(self) -> None:
-        """Let go of the file; `poll` would open it again at the last line."""
+        """Let go of the file; `poll` would open it again where it was."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it holds a descriptor."""
+        return self._file is not None
+
+    @property
+    def pending(self) -> int:
+        """Bytes that were read of a record that has not ended."""
+        return self._cutter.pending
+
+    def idle(self) -> list[Line]:
+        """Tell that there was nothing new; at last a record of several lines has ended."""
+        self._idle_polls += 1
+        is_over = self._idle_polls == limits.FOLLOW_IDLE_POLLS
+        return list(self._lines(self._cutter.rest())) if is_over else []
 
     def poll(self) -> list[Line]:
         """The next whole lines, at most one chunk of them; empty when there is nothing new.
@@ -89,9 +105,7 @@ class FollowedFile:
 
     def _at_end(self, file: int) -> list[Line]:
         if not self._was_renamed(file):
-            self._idle_polls += 1
-            is_over = self._idle_polls == limits.FOLLOW_IDLE_POLLS
-            return list(self._lines(self._cutter.rest())) if is_over else []
+            return self.idle()
         rest = list(self._lines(self._cutter.end()))
         self._leave()
         return rest
@@ -132,7 +146,10 @@ class FollowedFile:
         """Begin with an open file: where we were if it is known, else at its start."""
         known = self._at
         size = os.fstat(file).st_size
-        if known is not None and _is_of(file, known.epoch) and size >= known.offset:
+        if known is not None and is_of(file, known.epoch) and size >= known.offset:
+            if self._epoch == known.epoch and size >= self._offset + self.pending:
+                self._file = file  # only closed: the cutter knows what explains the next line
+                return True
             if not is_ours and size == known.offset:
                 return False  # the renamed file was finished
             self._epoch, self._offset, self._seq = known.epoch, known.offset, known.seq
@@ -170,11 +187,11 @@ class FollowedFile:
 
     def _leave(self) -> None:
         # The place stays known: the same content under the same path is then a new generation.
-        self._at = Position(self.stream, self._epoch, _ENDED, self._seq)
+        self._at = Position(self.stream, self._epoch, ENDED, self._seq)
         self.close()
 
 
-_ENDED = 2**62  # larger than any file: nothing there is "where we were"
+ENDED = 2**62  # larger than any file: nothing there is "where we were"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +210,8 @@ class _Epoch:
         return _Epoch(found[1], int(found[2]), found[3], int(found[4]))
 
 
-def _is_of(file: int, epoch: str) -> bool:
+def is_of(file: int, epoch: str) -> bool:
+    """Whether an open file has the content that an epoch names."""
     parts = _Epoch.read(epoch)
     return _identity(file, parts.length) == (parts.inode, parts.beginning)
 

@@ -37,7 +37,8 @@ class Follow:
             while not stop.is_set():
                 lines, problem = [], ""
                 try:
-                    lines = file.poll()
+                    # What explains the first line stands before it, in a file of any size.
+                    lines = file.poll() if file.is_open else await asyncio.to_thread(file.poll)
                     if not lines and stat.S_ISDIR(os.stat(self.path).st_mode) and self.as_folder:
                         return
                 except OSError as error:

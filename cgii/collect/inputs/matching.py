@@ -3,8 +3,9 @@
 import glob
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from heapq import nlargest
 from itertools import islice
 from pathlib import Path
 
@@ -34,17 +35,49 @@ class Seen:
 
 def matching(pattern: str) -> list[Seen]:
     """The files now, by name; links are left out, so that a pattern stays within its folders."""
+    fixed = _fixed(pattern)
     if os.path.isdir(pattern):
         pattern = os.path.join(glob.escape(pattern), "*")
     names = glob.iglob(pattern, recursive=True)
-    return looked_at(sorted(islice(names, limits.FOLLOW_LOOKED_AT_MAX)))
+    return looked_at(_within(fixed, sorted(islice(names, limits.FOLLOW_LOOKED_AT_MAX))))
+
+
+def newest(found: list[Seen], most: int) -> list[Seen]:
+    """So many that changed last, in the order given: an old file is the one that can be missed."""
+    if len(found) <= most:
+        return found
+    kept = {seen.path for seen in nlargest(most, found, key=lambda seen: seen.changed_ns)}
+    return [seen for seen in found if seen.path in kept]
 
 
 def beside(pattern: str) -> list[Seen]:
     """All files of the folders that a pattern looks into: one may have been renamed out of it."""
     folder = pattern if os.path.isdir(pattern) else os.path.dirname(pattern)
     names = glob.iglob(os.path.join(folder, "*"), recursive=True)
-    return looked_at(islice(names, limits.FOLLOW_LOOKED_AT_MAX))
+    return looked_at(_within(_fixed(pattern), islice(names, limits.FOLLOW_LOOKED_AT_MAX)))
+
+
+def _fixed(pattern: str) -> str:
+    """The folder that a pattern names itself, which may be a link."""
+    if os.path.isdir(pattern):
+        return pattern
+    folder = os.path.dirname(pattern)
+    while glob.has_magic(folder):
+        folder = os.path.dirname(folder)
+    return folder or os.curdir
+
+
+def _within(fixed: str, names: Iterable[str]) -> Iterator[str]:
+    """Those that no linked folder leads to."""
+    real = os.path.realpath(fixed)
+    known: dict[str, bool] = {}
+    for name in names:
+        folder = os.path.dirname(name) or os.curdir
+        if folder not in known:
+            below = os.path.normpath(os.path.join(real, os.path.relpath(folder, fixed)))
+            known[folder] = os.path.realpath(folder) == below
+        if known[folder]:
+            yield name
 
 
 def looked_at(names: Iterable[str]) -> list[Seen]:

@@ -63,9 +63,9 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._outlet = outlet
         self._exporters = Exporters()
         self._stream = f"netflow:{socket.gethostname()}"
-        reasons = (gaps.FULL, gaps.KERNEL, "sequence", "template", "malformed")
+        reasons = (gaps.FULL, gaps.KERNEL, "sequence", "template", "surplus", "malformed")
         self._gaps = {reason: gaps.Gap(SOURCE, reason) for reason in reasons}
-        self._told = {"sequence": 0, "template": 0, "malformed": 0}
+        self._told = {"sequence": 0, "template": 0, "surplus": 0, "malformed": 0}
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         """Called by asyncio for each datagram."""
@@ -88,6 +88,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         now = {
             "sequence": exporters.lost,
             "template": exporters.unexplained,
+            "surplus": exporters.surplus,
             "malformed": exporters.malformed,
         }
         for reason, count in now.items():

@@ -6,19 +6,24 @@ because a file system gives an inode anew as soon as it is free.
 """
 
 import asyncio
+import errno
 import os
+import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cgii.base import limits, logs
 from cgii.base.ids import token
-from cgii.collect.inputs.follow import FollowedFile, Line, Position
+from cgii.collect.inputs.follow import ENDED, FollowedFile, Line, Position, is_of
 from cgii.collect.inputs.following import wait
-from cgii.collect.inputs.matching import Seen, beside, matching
+from cgii.collect.inputs.matching import Seen, beside, matching, newest
 from cgii.collect.inputs.outlet import Outlet, at_start, short
+from cgii.collect.inputs.whole import opened
 from cgii.collect.shapes import LINES, Shape
 from cgii.model.event import Raw
+
+WAY = "file"
 
 log = logs.logger("collect")
 
@@ -60,9 +65,24 @@ class ContentFile(FollowedFile):
         self.is_away = False  # renamed out of the pattern, or deleted
 
     @property
-    def is_open(self) -> bool:
-        """Whether it holds a descriptor."""
-        return self._file is not None
+    def is_finished(self) -> bool:
+        """Whether there was nothing more, and no record waits for its end."""
+        return self.read_to == self.seen.signature and not self.pending
+
+    @property
+    def takes_a_late_descriptor(self) -> bool:
+        """Whether the process has few left: a system gives the lowest number that is free."""
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return self._file is not None and 0 < most * 3 // 4 <= self._file
+
+    @property
+    def unread(self) -> int:
+        """Bytes that were not read, of what lies there or lay there at the last look."""
+        if self._at is not None and self._at.offset == ENDED:
+            return 0
+        size = self.seen.size if self._file is None else os.fstat(self._file).st_size
+        known = self._at.offset if self._at is not None else 0
+        return max(size - max(self._offset + self.pending, known), 0)
 
     @property
     def place(self) -> Position:
@@ -79,7 +99,8 @@ class ContentFile(FollowedFile):
     def _candidates(self) -> Iterator[Path]:
         for path in super()._candidates():
             try:
-                if os.lstat(path).st_ino == self.seen.inode:
+                known = os.lstat(path)
+                if (known.st_dev, known.st_ino) == self.seen.key:
                     yield path
             except OSError:
                 continue
@@ -94,13 +115,18 @@ class _Followed:
         self._outlet = outlet
         self._prefix = f"files:{short(pattern.pattern)}#"
         self._files: dict[tuple[int, int], ContentFile] = {}
-        # What was followed in the run before, by the inode that its epoch begins with.
-        self._before = {
-            int(inode, 16): known
-            for known in outlet.known_within(self._prefix)
-            if (inode := known.epoch.partition(".")[0])
-        }
-        self._is_first = True
+        # What was followed in the run before, by the inode that its epoch begins with: several,
+        # where folders lie on several disks.
+        self._before: dict[int, list[Position]] = {}
+        for known in outlet.known_within(self._prefix):
+            if inode := known.epoch.partition(".")[0]:
+                self._before.setdefault(int(inode, 16), []).append(known)
+        self._looks = 0
+        self._opened: list[ContentFile] = []
+        self._is_short = False  # of descriptors
+        # Files that were read to their end and gave way, with their places.
+        self._read: dict[tuple[int, int], Position] = {}
+        self._has_told_left = False
         self._told: set[str] = set()
 
     def close(self) -> None:
@@ -113,8 +139,7 @@ class _Followed:
         found = await asyncio.to_thread(matching, self._pattern)
         # Packed files are read whole, and only where a pattern asks for them.
         found = [seen for seen in found if seen.path.suffix != ".gz"]
-        if self._is_first and found:  # with nothing there at all, a disk may not be mounted yet
-            self._is_first = False
+        if self._before and found:  # with nothing there at all, a disk may not be mounted yet
             await self._find_again(found)
         here = {seen.key: seen for seen in found}
         for key, file in self._files.items():
@@ -122,30 +147,74 @@ class _Followed:
             if not file.is_away:
                 file.seen = here[key]
                 file.path = here[key].path
-        for seen in found:
-            if seen.key in self._files:
-                continue
-            if len(self._files) >= limits.FOLLOW_FILES_MAX:
-                self._warn("too many files of one pattern, some are not followed", "")
-                break
+        await self._choose(here)
+
+    async def _choose(self, here: dict[tuple[int, int], Seen]) -> None:
+        """Follow the newest; of too many, old ones that were read to their end give way."""
+        self._read = {key: place for key, place in self._read.items() if key in here}
+        wanted = {seen.key: seen for seen in newest(list(here.values()), limits.FOLLOW_FILES_MAX)}
+        fresh = [seen for key, seen in wanted.items() if key not in self._files]
+        surplus = len(self._files) + len(fresh) - limits.FOLLOW_FILES_MAX
+        done = [
+            key for key, file in self._files.items()
+            if key not in wanted and file.is_finished and not file.is_away
+        ]  # fmt: skip
+        for key in done[: max(surplus, 0)]:
+            self._read[key] = self._files[key].place
+            await self._drop(key, self._files[key])
+        for seen in newest(fresh, max(limits.FOLLOW_FILES_MAX - len(self._files), 0)):
             self._files[seen.key] = self._file(seen)
+        left = here.keys() - self._files.keys() - self._read.keys()
+        if left and not self._has_told_left:
+            self._has_told_left = True
+            self._warn("too many files of one pattern, the oldest are not followed", "")
+            await self._outlet.tell_loss(
+                WAY, "gap", "too many", pattern=self._pattern, count=len(left)
+            )
 
     async def _find_again(self, found: list[Seen]) -> None:
         """What was renamed out of the pattern while nobody looked is read to its end."""
-        missing = self._before.keys() - {seen.inode for seen in found}
-        if not missing:
+        self._looks += 1
+        if self._looks > limits.FOLLOW_FORGET_LOOKS:
+            for known in [known for places in self._before.values() for known in places]:
+                await self._outlet.forget(self._source, known)
+            self._before = {}
+            return
+        keys, inodes = {seen.key for seen in found}, {seen.inode for seen in found}
+        if self._before.keys() <= inodes:
             return
         for seen in await asyncio.to_thread(beside, self._pattern):
-            if seen.inode in missing and seen.path.suffix != ".gz":
-                missing.discard(seen.inode)
-                self._files[seen.key] = self._file(seen)
-        for inode in missing:
-            await self._outlet.forget(self._source, self._before.pop(inode))
+            if seen.key in keys or seen.key in self._files or seen.path.suffix == ".gz":
+                continue
+            if seen.inode in self._before:
+                file = self._file(seen)
+                if file.place.epoch:
+                    self._files[seen.key] = file
 
     def _file(self, seen: Seen) -> ContentFile:
-        known = self._before.pop(seen.inode, None)
+        known = self._known(seen)
         stream = known.stream if known else f"{self._prefix}{token()[:12]}"
         return ContentFile(seen, stream, known, self._outlet.shape_of(self._source))
+
+    def _known(self, seen: Seen) -> Position | None:
+        """The place of this content in the run before: another disk may have the same inode."""
+        gone = self._read.pop(seen.key, None)
+        if gone is not None and gone.epoch:
+            return gone
+        places = self._before.get(seen.inode)
+        if places is None:
+            return None
+        try:
+            with opened(seen) as file:
+                known = next((one for one in places if is_of(file.fileno(), one.epoch)), None)
+        except OSError:
+            # It may not be read just now; the only place is most likely its own.
+            known = places[0] if len(places) == 1 else None
+        if known is not None:
+            places.remove(known)
+            if not places:
+                del self._before[seen.inode]
+        return known
 
     async def read(self, stop: asyncio.Event) -> bool:
         """Put what each file has new, at most one chunk of each; whether there was any."""
@@ -155,9 +224,11 @@ class _Followed:
                 return True
             if not file.is_open and file.read_to == file.seen.signature:
                 if file.is_away:
-                    await self._drop(key, file)
+                    await self._finish(key, file, stop)
+                elif lines := file.idle():
+                    await self._put(file, lines, stop)
                 continue
-            lines = self._poll(file)
+            lines = await self._poll(file)
             if lines:
                 moved = True
                 file.quiet_since = 0.0
@@ -165,15 +236,23 @@ class _Followed:
                 await asyncio.sleep(0)  # others may run between two chunks
             else:
                 await self._rest(key, file, stop)
-        self._close_quiet_ones()
         return moved
 
-    def _poll(self, file: ContentFile) -> list[Line]:
+    async def _poll(self, file: ContentFile) -> list[Line]:
+        was_open = file.is_open
+        if not was_open:
+            self._make_room()
         try:
-            return file.poll()
+            # What explains the first line stands before it, in a file of any size.
+            lines = file.poll() if was_open else await asyncio.to_thread(file.poll)
         except OSError as error:
+            self._is_short = error.errno == errno.EMFILE
             self._warn(f"a file cannot be followed: {error.strerror}", str(file.path))
             return []
+        if file.is_open and not was_open:
+            self._opened.append(file)
+            self._is_short = file.takes_a_late_descriptor
+        return lines
 
     async def _put(self, file: ContentFile, lines: list[Line], stop: asyncio.Event) -> None:
         await self._outlet.begin(self._source, at_start(lines[0].after), stop)
@@ -188,9 +267,17 @@ class _Followed:
             file.read_to = file.seen.signature
         file.quiet_since = file.quiet_since or now
         if file.is_away and now - file.quiet_since >= limits.FOLLOW_QUIET_SECONDS:
-            if lines := file.rest():
-                await self._put(file, lines, stop)
-            await self._drop(key, file)
+            await self._finish(key, file, stop)
+
+    async def _finish(self, key: tuple[int, int], file: ContentFile, stop: asyncio.Event) -> None:
+        """Give out what there is of a file that has gone away, and tell what there is not."""
+        if lines := file.rest():
+            await self._put(file, lines, stop)
+        if file.unread:
+            path = str(file.path)
+            self._warn("a file went away before it was read to its end", path)
+            await self._outlet.tell_loss(WAY, "damage", "gone", file=path, bytes=file.unread)
+        await self._drop(key, file)
 
     async def _drop(self, key: tuple[int, int], file: ContentFile) -> None:
         file.close()
@@ -198,12 +285,16 @@ class _Followed:
         if file.place.epoch:
             await self._outlet.forget(self._source, file.place)
 
-    def _close_quiet_ones(self) -> None:
-        opened = [file for file in self._files.values() if file.is_open]
-        if len(opened) > limits.FOLLOW_OPEN_MAX:
+    def _make_room(self) -> None:
+        """Close what is too much before another file is opened: others need descriptors too."""
+        opened = self._opened = [file for file in self._opened if file.is_open]
+        most = len(opened) // 2 if self._is_short else limits.FOLLOW_OPEN_MAX - 1
+        if len(opened) > most:
             # Those that have gone away cannot be opened again; the busiest have no quiet time.
-            opened.sort(key=lambda file: (file.is_away, file.quiet_since or float("inf")))
-            for file in opened[: len(opened) - limits.FOLLOW_OPEN_MAX]:
+            opened.sort(
+                key=lambda file: (file.is_away, file.pending, file.quiet_since or float("inf"))
+            )
+            for file in opened[: len(opened) - most]:
                 file.close()
 
     def _warn(self, what: str, path: str) -> None:

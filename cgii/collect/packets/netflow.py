@@ -80,7 +80,10 @@ class Exporters:
     domains: dict[tuple[str, int, int], Domain] = field(default_factory=dict)
     lost: int = 0  # flows, or datagrams of version 9, that the numbering shows to be missing
     unexplained: int = 0  # sets given up, because their template did not come
+    surplus: int = 0  # records left out, because one datagram brought too many
     malformed: int = 0
+    held: int = 0  # bytes of all sets that wait
+    _room: int = 0  # records that the datagram at hand may still bring
 
     def read(self, data: bytes, exporter: str) -> list[Record]:
         """The flows that are known by this datagram. Never raises."""
@@ -92,6 +95,7 @@ class Exporters:
 
     def _read(self, data: bytes, exporter: str) -> list[Record]:
         (version,) = struct.unpack_from(">H", data)
+        self._room = limits.NETFLOW_RECORDS_MAX
         if version == 5:
             return self._version_5(data, exporter)
         if version == 9:
@@ -104,10 +108,10 @@ class Exporters:
             if length > len(data):
                 raise NotNetflow
             domain = self._domain(exporter, 10, number)
-            before = len(domain.waiting)
+            before = len(domain.waiting), self.surplus
             found = self._sets(data[16:length], domain, Moment(10, float(seconds)))
-            # Its numbers count records; what waits for a template cannot be counted.
-            knows = len(domain.waiting) == before
+            # Its numbers count records; what waits for a template or is left out is not counted.
+            knows = (len(domain.waiting), self.surplus) == before
             self._count(domain, sequence, len(found) if knows else None)
         else:
             raise NotNetflow
@@ -119,9 +123,13 @@ class Exporters:
         domain = self.domains.pop(key, None) or Domain()
         self.domains[key] = domain  # the newest last: the one unheard of for longest gives way
         if len(self.domains) > limits.NETFLOW_DOMAINS_MAX:
-            gone = self.domains.pop(next(iter(self.domains)))
-            self.unexplained += len(gone.waiting)
+            self._give_up(self.domains.pop(next(iter(self.domains))))
         return domain
+
+    def _give_up(self, domain: Domain) -> None:
+        self.unexplained += len(domain.waiting)
+        self.held -= sum(_weight(body) for _, body, _ in domain.waiting)
+        domain.waiting.clear()
 
     def _count(self, domain: Domain, sequence: int, size: int | None) -> None:
         if domain.expected is not None:
@@ -160,7 +168,7 @@ class Exporters:
 
     def _sets(self, data: bytes, domain: Domain, moment: Moment) -> list[Record]:
         found: list[Record] = []
-        at = 0
+        at, has_templates = 0, False
         while at + 4 <= len(data):
             number, size = struct.unpack_from(">HH", data, at)
             if size < 4 or at + size > len(data):
@@ -170,23 +178,30 @@ class Exporters:
             at += size
             if number in (0, 2):
                 self._templates(body, domain)
-                found += self._explained(domain)
+                has_templates = True
             elif number in (1, 3):
                 self._option_templates(body, domain, number)
-                found += self._explained(domain)
+                has_templates = True
             elif number >= 256:
                 template = domain.templates.get(number)
                 if template is None:
                     self._wait(domain, number, body, moment)
                 else:
-                    found += _records(body, template, domain, moment)
+                    found += self._records(body, template, domain, moment)
+        if has_templates:  # once, however many there were
+            found += self._explained(domain)
         return found
 
     def _wait(self, domain: Domain, number: int, body: bytes, moment: Moment) -> None:
         domain.waiting.append((number, body, moment))
+        self.held += _weight(body)
         if len(domain.waiting) > limits.NETFLOW_WAITING_SETS_MAX:
-            domain.waiting.popleft()
+            _, gone, _ = domain.waiting.popleft()
+            self.held -= _weight(gone)
             self.unexplained += 1
+        if self.held > limits.NETFLOW_WAITING_BYTES_MAX:
+            # Of all that wait, those of whoever has not been heard of for longest.
+            self._give_up(next(one for one in self.domains.values() if one.waiting))
 
     def _explained(self, domain: Domain) -> list[Record]:
         found, still = [], deque[tuple[int, bytes, Moment]]()
@@ -195,7 +210,8 @@ class Exporters:
             if template is None:
                 still.append((number, body, moment))
             else:
-                found += _records(body, template, domain, moment)
+                self.held -= _weight(body)
+                found += self._records(body, template, domain, moment)
         domain.waiting = still
         return found
 
@@ -206,7 +222,7 @@ class Exporters:
             if number < 256:
                 return  # what fills up the set
             fields, at = _layout(body, at + 4, count)
-            _keep(domain, number, Template(fields))
+            self._keep(domain, number, Template(fields))
 
     def _option_templates(self, body: bytes, domain: Domain, kind: int) -> None:
         at = 0
@@ -219,7 +235,44 @@ class Exporters:
             scope = first // 4 if kind == 1 else second
             fields, at = _layout(body, at + 6, count)
             hidden = tuple((0, size) for _, size in fields[:scope])
-            _keep(domain, number, Template(hidden + fields[scope:], is_options=True))
+            self._keep(domain, number, Template(hidden + fields[scope:], is_options=True))
+
+    def _keep(self, domain: Domain, number: int, template: Template) -> None:
+        """Have a template apply from now on; one without fields is taken back."""
+        domain.templates.pop(number, None)
+        if not template.fields:
+            return
+        # A field of no bytes says nothing, and many of them would cost time for each record.
+        fields = tuple((element, size) for element, size in template.fields if size)
+        template = Template(fields, template.is_options)
+        # What samples, and how, fits in a byte or two; a flow has addresses and counts.
+        if template.least < (1 if template.is_options else limits.NETFLOW_RECORD_BYTES_MIN):
+            self.malformed += 1
+            return
+        domain.templates[number] = template
+        if len(domain.templates) > limits.NETFLOW_TEMPLATES_MAX:
+            domain.templates.pop(next(iter(domain.templates)))
+
+    def _records(
+        self, body: bytes, template: Template, domain: Domain, moment: Moment
+    ) -> list[Record]:
+        found: list[Record] = []
+        at, least = 0, template.least
+        while at + least <= len(body):
+            if not self._room:
+                self.surplus += (len(body) - at) // least
+                break
+            self._room -= 1
+            try:
+                told, at = _one(body, at, template)
+            except (NotNetflow, struct.error, IndexError):
+                self.malformed += 1  # what stood before is still worth telling
+                break
+            if template.is_options:
+                domain.sampling = told.get("sampling_interval", domain.sampling)
+            else:
+                found.append(_finished(told, moment, domain.sampling))
+        return found
 
 
 def _layout(body: bytes, at: int, count: int) -> tuple[tuple[tuple[int, int], ...], int]:
@@ -236,39 +289,28 @@ def _layout(body: bytes, at: int, count: int) -> tuple[tuple[tuple[int, int], ..
     return tuple(fields), at
 
 
-def _keep(domain: Domain, number: int, template: Template) -> None:
-    domain.templates.pop(number, None)
-    if template.fields:  # without fields it is taken back
-        domain.templates[number] = template
-    if len(domain.templates) > limits.NETFLOW_TEMPLATES_MAX:
-        domain.templates.pop(next(iter(domain.templates)))
+def _weight(body: bytes) -> int:
+    """Bytes of memory that a waiting set takes, about."""
+    return len(body) + 200
 
 
-def _records(body: bytes, template: Template, domain: Domain, moment: Moment) -> list[Record]:
-    found: list[Record] = []
-    at, least = 0, template.least
-    while least and at + least <= len(body) and len(found) < limits.NETFLOW_RECORDS_MAX:
-        told: Record = {}
-        for element, size in template.fields:
-            if size == VARIABLE:
-                size, at = body[at], at + 1
-                if size == 255:
-                    (size,) = struct.unpack_from(">H", body, at)
-                    at += 2
-            value = body[at : at + size]
-            if len(value) < size:
-                raise NotNetflow
-            at += size
-            name = NAMES.get(element)
-            if name is not None and name not in told:
-                told[name] = (
-                    value if name in ADDRESSES or name in MACS else int.from_bytes(value[:8])
-                )
-        if template.is_options:
-            domain.sampling = told.get("sampling_interval", domain.sampling)
-        else:
-            found.append(_finished(told, moment, domain.sampling))
-    return found
+def _one(body: bytes, at: int, template: Template) -> tuple[Record, int]:
+    """A record as it lies there, and where the next one begins."""
+    told: Record = {}
+    for element, size in template.fields:
+        if size == VARIABLE:
+            size, at = body[at], at + 1
+            if size == 255:
+                (size,) = struct.unpack_from(">H", body, at)
+                at += 2
+        value = body[at : at + size]
+        if len(value) < size:
+            raise NotNetflow
+        at += size
+        name = NAMES.get(element)
+        if name is not None and name not in told:
+            told[name] = value if name in ADDRESSES or name in MACS else int.from_bytes(value[:8])
+    return told, at
 
 
 def _finished(told: Record, moment: Moment, sampling: int) -> Record:

@@ -44,13 +44,13 @@ class Scans:
             self._forget(source)
             known = None
         if known is None:
-            self._make_room()
             known = self._sources[source] = _Attempts(flow.first, flow.last)
         target = (flow.protocol, flow.destination, port)
         if target in known.targets or len(known.targets) >= limits.SCAN_TARGETS_MAX:
             return []
         known.targets[target] = None
         self._held += 1
+        self._make_room(source)
         known.first, known.last = min(known.first, flow.first), max(known.last, flow.last)
         ports = self._ports.setdefault((source, flow.protocol, flow.destination), set())
         ports.add(port)
@@ -65,13 +65,13 @@ class Scans:
             if _is_worth_telling(known.told, (kind, (flow.protocol, key)), count)
         ]
 
-    def _make_room(self) -> None:
-        while (
-            len(self._sources) >= limits.SCAN_SOURCES_MAX
-            or self._held >= limits.SCAN_TARGETS_ALL_MAX
+    def _make_room(self, source: bytes) -> None:
+        """The oldest sources give way, but not the one at work."""
+        while len(self._sources) > limits.SCAN_SOURCES_MAX or (
+            self._held > limits.SCAN_TARGETS_ALL_MAX and len(self._sources) > 1
         ):
             self.evicted += 1
-            self._forget(next(iter(self._sources)))
+            self._forget(next(one for one in self._sources if one != source))
 
     def _forget(self, source: bytes) -> None:
         gone = self._sources.pop(source)

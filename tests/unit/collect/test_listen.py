@@ -120,6 +120,16 @@ def test_numbers_with_a_gap_are_batches_of_their_own() -> None:
     assert batches[2].positions == (Position("one", "1", 1, 9),)
 
 
+def test_a_place_between_two_records_hides_no_gap() -> None:
+    async def fill() -> list[Batch]:
+        buffer, origin = Buffer(), Origin("syslog", "one", "1")
+        for seq in (5, None, None, 7, None, 8):
+            buffer.add(Item(origin, None if seq is None else Raw(seq, b"x"), 1))
+        return buffer.take()
+
+    assert [[raw.seq for raw in batch.raws] for batch in asyncio.run(fill())] == [[5], [7, 8]]
+
+
 def test_a_refused_batch_is_counted_and_does_not_block(tmp_path: Path) -> None:
     path = tmp_path / "auth.log"
     path.write_text("one\n")

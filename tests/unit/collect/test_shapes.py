@@ -1,14 +1,17 @@
 """Records of several lines and records under a heading: the same in whatever pieces they come."""
 
 import itertools
+import os
 import re
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cgii.base import limits
+from cgii.base.counters import EVENTS_DROPPED
 from cgii.collect.inputs.follow import FollowedFile
 from cgii.collect.shapes import LINES, Cut, RecordCutter, Shape, indented_lines_continue
 
@@ -65,11 +68,17 @@ def test_a_record_without_end_is_bounded_and_keeps_its_beginning() -> None:
     assert sum(size for _, size in found) == 14 + 1_001 * 1_000 + 11
 
 
-def test_a_record_of_too_many_lines_is_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_of_too_many_lines_loses_its_end_and_takes_no_other_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(limits, "RECORD_LINES_MAX", 3)
+    lost = EVENTS_DROPPED.labels("file", "lines")
+    before = lost._value.get()
 
-    found = records(cut(DATED, b"2026-1\n  a\n  b\n  c\n2026-2\n"))
-    assert found == [b"2026-1\n  a\n  b", b"  c", b"2026-2"]
+    found = cut(DATED, b"2026-1\n  a\n  b\n  c\n\n  d\n2026-2\n")
+    assert records(found) == [b"2026-1\n  a\n  b", b"2026-2"]
+    assert len(found) == 7, "each line has one result"
+    assert lost._value.get() - before == 2
 
 
 @given(st.lists(PARTS, max_size=20), st.lists(st.integers(0, 200), max_size=6))
@@ -87,9 +96,15 @@ def test_the_pieces_change_nothing(shape: Shape, parts: list[bytes], cuts: list[
 
 @given(st.lists(PARTS, max_size=20), st.data())
 @pytest.mark.parametrize("shape", [HEADED, DATED, INDENTED])
+@pytest.mark.parametrize("lines_max", [limits.RECORD_LINES_MAX, 2])
 def test_reading_goes_on_after_any_record(
-    shape: Shape, parts: list[bytes], data: st.DataObject
+    shape: Shape, lines_max: int, parts: list[bytes], data: st.DataObject
 ) -> None:
+    with patch.object(limits, "RECORD_LINES_MAX", lines_max):
+        goes_on_after_any_record(shape, parts, data)
+
+
+def goes_on_after_any_record(shape: Shape, parts: list[bytes], data: st.DataObject) -> None:
     whole = b"".join(parts)
     found = cut(shape, whole)
     after = data.draw(st.integers(0, len(found)))
@@ -177,6 +192,51 @@ def test_a_renamed_file_is_read_to_the_end_of_its_last_record(tmp_path: Path) ->
     append(path, b"2026-2\n2026-3\n")
 
     assert [data for _, data in read(file)] == [b"2026-1\n  at a", b"2026-2", b"2026-3"]
+
+
+def test_a_file_that_was_only_closed_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.log"
+    append(path, b"#fields a\n" + b"uno\n" * 100_000)
+    file = FollowedFile(path, None, HEADED)
+    assert len(read(file)) == 100_000
+    sizes: list[int] = []
+
+    def pread(descriptor: int, size: int, place: int) -> bytes:
+        piece = real(descriptor, size, place)
+        sizes.append(len(piece))
+        return piece
+
+    real = os.pread
+    monkeypatch.setattr(os, "pread", pread)
+    file.close()
+    append(path, b"dos\n")
+
+    assert read(file) == [(100_000, b"#fields a\ndos")]
+    assert sum(sizes) < 5_000
+
+
+def test_a_record_that_was_begun_outlives_a_close(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    append(path, b"2026-1 error\n  at a\n  at")
+    file = FollowedFile(path, None, DATED)
+    assert read(file, 1) == []
+    file.close()
+    append(path, b" b\n2026-2\n")
+
+    assert read(file) == [(0, b"2026-1 error\n  at a\n  at b"), (1, b"2026-2")]
+
+
+def test_a_file_rewritten_while_it_was_closed_is_read_from_its_start(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    append(path, b"#fields a\nuno\ndos")
+    file = FollowedFile(path, None, HEADED)
+    assert read(file, 1) == [(0, b"#fields a\nuno")]
+    file.close()
+    path.write_bytes(b"#fields b\ntres\n")
+
+    assert read(file) == [(0, b"#fields b\ntres")]
 
 
 def test_lines_are_given_as_they_come() -> None:

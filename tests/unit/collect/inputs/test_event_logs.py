@@ -15,7 +15,8 @@ import pytest
 from cgii.base.ids import digest
 from cgii.collect import whole_files
 from cgii.collect.event_logs import CHUNK_BYTES, HEADER_BYTES, DamagedLog, read_numbered
-from cgii.collect.inputs.event_logs import EventLogs
+from cgii.collect.inputs.event_logs import EventLogs, _Reading
+from cgii.collect.inputs.matching import Seen
 from cgii.collect.inputs.whole_child import Answer, Begins, Loss, Record, Request
 from tests.unit.collect.inputs.collecting import QUICK, Kept, a_while, collecting, until
 
@@ -116,6 +117,28 @@ def test_a_reader_that_is_killed_has_another_try(
     asyncio.run(run())
     assert tries == [-1, 5]
     assert kept.losses == []
+
+
+def test_of_too_many_logs_the_newest_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.WHOLE_FILES_MAX", 2)
+    for number, name in enumerate(("c", "b", "a", "d")):
+        (tmp_path / f"{name}.evtx").write_bytes(b"log")
+        os.utime(tmp_path / f"{name}.evtx", (1_000 + number,) * 2)
+    read: set[str] = set()
+
+    async def remember(_: object, seen: Seen, stop: asyncio.Event) -> None:
+        read.add(seen.path.name)
+
+    monkeypatch.setattr(_Reading, "read", remember)
+
+    async def run() -> None:
+        async with collecting(Kept(tmp_path), EventLogs("windows_events", str(tmp_path))):
+            await until(lambda: len(read) == 2, "two are read")
+
+    asyncio.run(run())
+    assert read == {"a.evtx", "d.evtx"}
 
 
 # --- real logs ----------------------------------------------------------------------------------

@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+import resource
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from cgii.collect.inputs.matching import matching
 from cgii.collect.inputs.pattern import FollowPattern
 from tests.unit.collect.inputs.collecting import QUICK, Kept, a_while, collecting, until
 
@@ -239,3 +242,167 @@ def test_a_kill_between_records_and_places_gives_the_same_numbers(logs: Path, ke
     asyncio.run(run())
     assert sorted(kept.texts) == ["1", "2", "3"]
     assert kept.changed == []
+
+
+def test_many_files_leave_descriptors_to_others(logs: Path, kept: Kept) -> None:
+    """Also where the process may have fewer than the files that one pattern holds open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def run() -> None:
+        for number in range(400):
+            append(logs / f"{number}.log", f"first {number}")
+        async with collecting(kept, follow(logs)):
+            await has(kept, *(f"first {number}" for number in range(400)))
+            for number in range(400):
+                append(logs / f"{number}.log", f"second {number}")
+            await has(kept, *(f"second {number}" for number in range(400)))
+            assert len(os.listdir("/proc/self/fd")) < 130
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (150, hard))
+    try:
+        asyncio.run(run())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(kept.texts) == 800
+
+
+def test_never_more_files_are_open_than_is_allowed(
+    logs: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.FOLLOW_OPEN_MAX", 3)
+    most = 0
+    real = os.open
+
+    def opened(path: str, *flags: int, **more: int) -> int:
+        nonlocal most
+        file = real(path, *flags, **more)
+        links = [os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+        most = max(most, sum(str(logs) in os.readlink(x) for x in links if os.path.islink(x)))
+        return file
+
+    async def run() -> None:
+        for number in range(20):
+            append(logs / f"{number}.log", f"first {number}")
+        monkeypatch.setattr(os, "open", opened)
+        async with collecting(kept, follow(logs)):
+            await has(kept, *(f"first {number}" for number in range(20)))
+
+    asyncio.run(run())
+    assert most == 3
+
+
+def test_of_too_many_files_the_newest_are_read_and_the_rest_is_told_once(
+    logs: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.FOLLOW_FILES_MAX", 3)
+
+    async def run() -> None:
+        for number in range(6):  # the newest has the last name
+            append(logs / f"{number}.log", f"line {number}")
+            os.utime(logs / f"{number}.log", (1_000 + number,) * 2)
+        async with collecting(kept, follow(logs)):
+            await has(kept, "line 3", "line 4", "line 5")
+            append(logs / "new.log", "new")
+            await has(kept, "new")
+            await until(lambda: len(kept.losses) > 0, "it is told")
+            append(logs / "3.log", "again")  # which gave way
+            await has(kept, "again")
+            await a_while()
+
+    asyncio.run(run())
+    assert sorted(kept.texts) == ["again", "line 3", "line 4", "line 5", "new"]
+    assert [(one["reason"], one["count"]) for one in kept.losses] == [("too many", 3)]
+
+
+def test_the_last_record_of_a_file_that_was_closed_and_deleted_arrives(
+    logs: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.FOLLOW_OPEN_MAX", 1)
+
+    async def run() -> None:
+        with (logs / "a.log").open("w") as file:
+            file.write("1\nno end")
+        append(logs / "b.log", "b")
+        append(logs / "c.log", "c")
+        async with collecting(kept, follow(logs)):
+            await has(kept, "1", "b", "c")
+            await a_while()
+            (logs / "a.log").unlink()
+            await has(kept, "no end")
+
+    asyncio.run(run())
+    assert kept.losses == []
+
+
+def test_what_was_not_read_of_a_deleted_file_is_told(logs: Path, kept: Kept) -> None:
+    async def run() -> None:
+        with (logs / "a.log").open("w") as file:
+            file.write("too little")  # to know the file again by
+        async with collecting(kept, follow(logs)):
+            await a_while()
+            (logs / "a.log").unlink()
+            await until(lambda: len(kept.losses) > 0, "it is told")
+
+    asyncio.run(run())
+    assert [(one["reason"], one["bytes"]) for one in kept.losses] == [("gone", 10)]
+
+
+def test_of_several_places_with_one_inode_the_one_of_the_content_is_taken(
+    logs: Path, kept: Kept
+) -> None:
+    """Each disk numbers its own."""
+
+    async def run() -> None:
+        append(logs / "a.log", "1")
+        async with collecting(kept, follow(logs)):
+            await has(kept, "1")
+        ((stream, place),) = kept.places.known.items()
+        inode = place.epoch.partition(".")[0]
+        for name in ("aa", "zz"):
+            other = replace(place, stream=stream[:-12] + name * 6, epoch=f"{inode}.2.{'0' * 16}.0")
+            kept.places.keep((other, place) if name == "aa" else (other,))
+        append(logs / "a.log", "2")
+        async with collecting(kept, follow(logs)):
+            await has(kept, "2")
+            await until(lambda: len(kept.places.known) == 1, "the others are forgotten")
+
+    asyncio.run(run())
+    assert kept.texts == ["1", "2"]
+
+
+def test_a_file_that_comes_back_late_is_known(logs: Path, kept: Kept, tmp_path: Path) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "1")
+        append(logs / "b.log", "b")
+        async with collecting(kept, follow(logs)):
+            await has(kept, "1", "b")
+        (logs / "a.log").rename(tmp_path / "away")
+        async with collecting(kept, follow(logs)):
+            append(logs / "b.log", "c")
+            await has(kept, "c")
+            (tmp_path / "away").rename(logs / "a.log")
+            append(logs / "a.log", "2")
+            await has(kept, "2")
+
+    asyncio.run(run())
+    assert sorted(kept.texts) == ["1", "2", "b", "c"]
+
+
+def test_no_linked_folder_is_looked_into(tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    (real / "sub").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    append(real / "sub" / "a.log", "a")
+    append(tmp_path / "other" / "secret.log", "secret")
+    (real / "linked").symlink_to(tmp_path / "other")
+    (real / "sub" / "loop").symlink_to(real)
+    (tmp_path / "log").symlink_to(real)  # what is named itself may be a link
+
+    def names(pattern: str) -> list[str]:
+        return [seen.path.name for seen in matching(str(tmp_path / pattern))]
+
+    assert names("real/**/*.log") == ["a.log"]
+    assert names("log/**/*.log") == ["a.log"]
+    assert names("real/*/*.log") == ["a.log"]
+    assert names("log/sub") == ["a.log"]
+    assert names("real/linked/*.log") == ["secret.log"]

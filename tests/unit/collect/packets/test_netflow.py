@@ -112,9 +112,9 @@ def test_sampling_comes_from_options_too() -> None:
 
 
 def test_fields_of_makers_and_of_variable_length_are_passed_over() -> None:
-    fields = struct.pack(">HHIHHHH", 0x8000 | 5, 0xFFFF, 9, 82, 0xFFFF, 8, 4)
-    layout = one_set(2, struct.pack(">HH", 256, 3) + fields)
-    data = b"\3abc" + b"\xff\1\0" + bytes(256) + b"\x0a\0\0\1"
+    fields = struct.pack(">HHIHHHHHH", 0x8000 | 5, 0xFFFF, 9, 82, 0xFFFF, 8, 4, 1, 4)
+    layout = one_set(2, struct.pack(">HH", 256, 4) + fields)
+    data = b"\3abc" + b"\xff\1\0" + bytes(256) + b"\x0a\0\0\1" + bytes(4)
     (found,) = Exporters().read(ipfix(layout, one_set(256, data)), ROUTER)
 
     assert found["src_ip"] == "10.0.0.1"
@@ -159,10 +159,62 @@ def test_exporters_and_templates_are_bounded() -> None:
     assert len(exporters.domains["10.0.0.9", 9, 0].templates) == limits.NETFLOW_TEMPLATES_MAX
 
 
-def test_a_template_without_bytes_makes_no_endless_records() -> None:
-    data = ipfix(template(256, [(8, 0)], 2), one_set(256, bytes(400)))
+@pytest.mark.parametrize("fields", [[(8, 0)], [(8, 0)] * 255 + [(4, 1)], [(8, 4), (4, 1)]])
+def test_a_template_of_almost_no_bytes_is_refused(fields: list[tuple[int, int]]) -> None:
+    exporters = Exporters()
+    data = ipfix(template(256, fields, 2), one_set(256, bytes(60_000)))
 
-    assert Exporters().read(data, ROUTER) == []
+    assert exporters.read(data, ROUTER) == []
+    assert exporters.malformed == 1
+
+
+def test_fields_of_no_bytes_are_left_out_of_a_template() -> None:
+    exporters = Exporters()
+    data = ipfix(template(256, [(4, 0), (8, 4), (1, 0), (4, 4)], 2), one_set(256, bytes(8)))
+
+    assert exporters.read(data, ROUTER)[0]["src_ip"] == "0.0.0.0"
+    assert exporters.domains[ROUTER, 10, 0].templates[256].fields == ((8, 4), (4, 4))
+
+
+def test_one_datagram_brings_so_many_records_and_the_surplus_is_counted() -> None:
+    exporters = Exporters()
+    short = [(8, 4), (1, 4)]
+    data = version_9(template(256, short), *(one_set(256, bytes(8 * 1_500)) for _ in range(3)))
+
+    assert len(exporters.read(data, ROUTER)) == limits.NETFLOW_RECORDS_MAX
+    assert exporters.surplus == 4_500 - limits.NETFLOW_RECORDS_MAX
+
+
+@pytest.mark.parametrize("is_options", [False, True])
+def test_the_same_holds_for_what_waited_for_its_template(*, is_options: bool) -> None:
+    exporters = Exporters()
+    for number in range(5):
+        exporters.read(version_9(one_set(256, bytes(8_000)), sequence=number), ROUTER)
+    options = one_set(1, struct.pack(">HHHHHHH", 256, 4, 4, 1, 4, 34, 4))
+    last = options if is_options else template(256, [(8, 4), (1, 4)])
+    found = exporters.read(version_9(last, sequence=5), ROUTER)
+
+    assert len(found) == (0 if is_options else limits.NETFLOW_RECORDS_MAX)
+    assert exporters.surplus == 5_000 - limits.NETFLOW_RECORDS_MAX
+    assert (exporters.lost, exporters.held) == (0, 0)
+
+
+def test_what_waits_is_bounded_in_bytes_over_all_exporters() -> None:
+    exporters = Exporters()
+    sent = 0
+    for domain in range(100):
+        for _ in range(6):
+            exporters.read(version_9(one_set(256, bytes(60_000)), domain=domain), ROUTER)
+            sent += 1
+    waiting = [body for one in exporters.domains.values() for _, body, _ in one.waiting]
+
+    assert 8_000_000 < sum(map(len, waiting)) <= limits.NETFLOW_WAITING_BYTES_MAX
+    assert exporters.unexplained == sent - len(waiting)
+    exporters.read(version_9(template(256, FIELDS), domain=99), ROUTER)
+    assert not exporters.domains[ROUTER, 9, 99].waiting
+    for domain in range(1_000, 1_000 + limits.NETFLOW_DOMAINS_MAX):
+        exporters.read(version_9(domain=domain), ROUTER)
+    assert exporters.held == 0
 
 
 @given(st.lists(st.binary(max_size=200), max_size=5), st.sampled_from([5, 9, 10, None]))
@@ -185,3 +237,15 @@ def test_no_changed_byte_makes_the_reader_fail(changes: list[tuple[int, int]]) -
         for at, value in changes:
             broken[at % len(broken)] = value
         exporters.read(bytes(broken), ROUTER)
+
+
+def test_a_broken_set_that_waited_is_given_up_and_takes_no_other_with_it() -> None:
+    exporters = Exporters()
+    whole = b"\x0a\0\0\1" + bytes(4) + b"\2ab"
+    exporters.read(version_9(one_set(256, whole[:8] + b"\xff" * 4)), ROUTER)
+    exporters.read(version_9(one_set(256, whole), sequence=1), ROUTER)
+    layout = template(256, [(8, 4), (4, 4), (82, 0xFFFF)])
+
+    assert len(exporters.read(version_9(layout, sequence=2), ROUTER)) == 1
+    assert (exporters.malformed, exporters.held) == (1, 0)
+    assert not exporters.domains[ROUTER, 9, 0].waiting

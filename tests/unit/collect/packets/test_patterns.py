@@ -121,7 +121,19 @@ def test_what_is_remembered_of_scans_is_bounded(monkeypatch: pytest.MonkeyPatch)
         scans.see(flow)
 
     assert scans.evicted > 0
-    assert sum(map(len, scans._ports.values())) == scans._held <= 60
+    assert sum(map(len, scans._ports.values())) == scans._held <= 50
     assert (
         set(scans._sources) == {key[0] for key in scans._ports} == {key[0] for key in scans._hosts}
     )
+
+
+def test_targets_of_known_sources_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SCAN_TARGETS_ALL_MAX", 50)
+    scans = Scans()
+    for port in range(30):  # every source is known after the first round
+        for source in range(20):
+            ends = bytes((10, 0, 0, source)), b"\x0a\1\1\1"
+            scans.see(Flow(Packet(17, *ends, 40, 0, 50_000, port), 1, is_answer=False))
+            assert scans._held <= 50
+
+    assert sum(map(len, scans._ports.values())) == scans._held
