@@ -229,6 +229,7 @@ def test_a_document_that_the_index_refuses_is_set_aside_and_its_neighbours_are_n
         assert store.write([bad]) == 0
         assert {event.id for event in store.search(EventQuery()).events} == {e.id for e in good}
         assert store.get(bad.id) == bad
+        assert store.refused([bad.id, good[0].id]) == {bad.id}
         stats = store.stats()
         assert stats.events == 4
         assert [name.endswith("-refused (1)") for name in stats.set_aside] == [True]
