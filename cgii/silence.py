@@ -261,7 +261,7 @@ def _opened(scene: _Scene, pair: Pair, verdict: Verdict) -> SourceSilence:
         since=verdict.since,
         usual_count=verdict.usual,
         seen_count=verdict.seen,
-        alert_id=alert_id_of(pair, scene.hour),
+        alert_id=alert_id_of(pair, scene.now),
         opened_at=scene.now,
         outcome="",
     )

@@ -66,6 +66,11 @@ def _tell(compared: list[Comparison]) -> bool:
         typer.echo(f"{one.month}: {one.events} eventos, {one.found} en el destino")
         if one.again:
             typer.echo(f"  {one.again} ya habían llegado otra vez al destino por su sensor")
+        if one.refused:
+            typer.echo(
+                f"  {one.refused} rechazados por el índice, que ninguna búsqueda encuentra; este "
+                "mes no se borra (vea `cgii doctor`)"
+            )
         if not one.is_whole:
             typer.echo(f"  faltan {one.missing}, distintos {one.different}: {', '.join(one.ids)}")
     is_whole = all(one.is_whole for one in compared)
@@ -83,10 +88,10 @@ def _tell_rest(move: Move, compared: list[Comparison], deleted: list[str] | None
     for one in compared:
         if one.month in deleted:
             typer.echo(f"{one.month}: borrado de los archivos")
-        elif one.is_whole:
+        elif one.is_whole and not one.refused:
             typer.echo(
-                f"{one.month}: no se borró, porque recibió eventos mientras tanto; detenga lo que "
-                "todavía escribe en los archivos y repita la orden"
+                f"{one.month}: no se borró, porque recibió eventos mientras tanto o está abierto; "
+                "detenga lo que todavía usa los archivos y repita la orden"
             )
 
 

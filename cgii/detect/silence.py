@@ -141,9 +141,9 @@ class Told:
     outcome: str = ""
 
 
-def alert_id_of(pair: Pair, opened_hour: datetime) -> str:
-    """A source falls silent once in an hour at most: it is heard as soon as enough has come."""
-    return ids.digest("silence", *pair, opened_hour.isoformat())
+def alert_id_of(pair: Pair, opened_at: datetime) -> str:
+    """One for each silence: of two in the same hour a pause may have ended the first."""
+    return ids.digest("silence", *pair, opened_at.isoformat())
 
 
 def silence_alert(told: Told) -> Alert:

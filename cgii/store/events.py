@@ -61,6 +61,9 @@ class EventStore(Protocol):
     def get_many(self, event_ids: Iterable[str]) -> dict[str, Event]:
         """Those of the events that exist, by id. The caller checks `entity_id`."""
 
+    def refused(self, event_ids: Iterable[str]) -> set[str]:
+        """Those of the events that are kept, but that no search finds: an index refused them."""
+
     def stats(self) -> StoreStats:
         """How much is stored, and what had to be set aside."""
 

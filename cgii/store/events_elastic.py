@@ -133,6 +133,16 @@ class ElasticEvents:
             ids = [one for one in ids if one not in found]
         return found
 
+    def refused(self, event_ids: Iterable[str]) -> set[str]:
+        """Those of the events that are kept, but that no search finds: an index refused them."""
+        ids = sorted({one for one in event_ids if _ID.fullmatch(one)})
+        found: set[str] = set()
+        for begin in range(0, len(ids), _IDS_AT_ONCE):
+            found.update(bodies(self._link, self._link.refused, ids[begin : begin + _IDS_AT_ONCE]))
+        for month in months(self._link) if found else ():  # another sending may have been taken
+            found.difference_update(bodies(self._link, self._link.index_of(month), sorted(found)))
+        return found
+
     # --- keeping ---------------------------------------------------------------------------
 
     def stats(self) -> StoreStats:

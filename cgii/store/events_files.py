@@ -46,6 +46,16 @@ def unavailable(error: sqlite3.Error) -> Unavailable:
     )
 
 
+def _is_single_file(db: sqlite3.Connection) -> bool:
+    """Take a file out of the WAL mode; whether that could be done: nobody else has it open."""
+    try:
+        return bool(db.execute("PRAGMA journal_mode = DELETE").fetchone()[0] == "delete")
+    except sqlite3.OperationalError as error:
+        if (error.sqlite_errorcode & 0xFF) == sqlite3.SQLITE_BUSY:
+            return False
+        raise
+
+
 class Reader:
     """A connection for reading one month, with the functions that our SQL calls."""
 
@@ -206,6 +216,32 @@ class MonthFiles:
         for ending in ("-wal", "-shm", ""):
             Path(f"{path}{ending}").unlink(missing_ok=True)
         sync_folder(self.folder)
+
+    def remove_if_whole(self, month: str, inode: int, events: int) -> bool:
+        """Delete a month if it still has so many events and no other process has it open.
+
+        It leaves the WAL mode first: then there is one file, locked against everybody, and what
+        somebody writes who waits for the lock fails, because the file has no name any more.
+        """
+        self.close()
+        if self.inode(month) != inode:
+            return False
+        db, at = self.writer(month)
+        try:
+            if at != inode or not _is_single_file(db):
+                return False
+            db.execute("BEGIN EXCLUSIVE")
+            if db.execute("SELECT events FROM tally").fetchone()[0] == events:
+                events_month.path_of(self.folder, month).unlink()
+                sync_folder(self.folder)
+                return True
+            db.execute("ROLLBACK")
+            db.execute("PRAGMA journal_mode = WAL")
+            return False
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+        finally:
+            self.drop_writer(month)
 
     def size_bytes(self, month: str) -> int:
         """What the month takes on disk."""

@@ -28,7 +28,7 @@ class Comparison:
     """How the events of one month are in the target; a few ids of what is not as it should be.
 
     `again` counts those that a sensor had sent to the target by itself: the same record, received
-    at another moment.
+    at another moment. `refused` counts those that the target keeps where no search finds them.
     """
 
     month: str
@@ -36,6 +36,8 @@ class Comparison:
     missing: int = 0
     different: int = 0
     again: int = 0
+    refused: int = 0
+    inode: int = 0  # of the file that was compared
     ids: list[str] = field(default_factory=list)
 
     @property
@@ -78,8 +80,11 @@ class Move:
 
     def compare(self, month: str, found: Comparison) -> Iterator[int]:
         """Look up each of the month's events in the target; gives how many after each batch."""
-        for _, events in self._batches(month, self._files.inode(month), _FIRST):
-            there = self._target.get_many([event.id for event in events])
+        found.inode = self._files.inode(month)
+        for _, events in self._batches(month, found.inode, _FIRST):
+            ids = [event.id for event in events]
+            there = self._target.get_many(ids)
+            found.refused += len(self._target.refused(ids))
             for event in events:
                 _note(event, there.get(event.id), found)
             yield len(events)
@@ -87,11 +92,13 @@ class Move:
             self._marks.forget(month)  # the next run copies it from its beginning
 
     def delete(self, compared: Comparison) -> bool:
-        """Delete a month that was compared; not if it has got more events since then."""
-        if not compared.is_whole or self._tally(compared.month) != compared.events:
+        """Delete a month that was compared; not if a search of the target misses some of it.
+
+        Nor if it has got more events since then, or a process that may still write has it open.
+        """
+        if not compared.is_whole or compared.refused:
             return False
-        self._files.remove(compared.month)
-        return True
+        return self._files.remove_if_whole(compared.month, compared.inode, compared.events)
 
     def close(self) -> None:
         """Let go of the files."""

@@ -235,6 +235,10 @@ class SqliteEvents:
             missing -= found.keys()
         return found
 
+    def refused(self, event_ids: Iterable[str]) -> set[str]:
+        """None: a file refuses no event."""
+        return set()
+
     # --- keeping ---------------------------------------------------------------------------
 
     def stats(self) -> StoreStats:

