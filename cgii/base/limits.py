@@ -49,6 +49,7 @@ CAPTURE_PLACES_MAX = 5_000  # captures that were read and are remembered, the ne
 NETFLOW_DOMAINS_MAX = 1_024  # exporters and their parts
 NETFLOW_TEMPLATES_MAX = 256  # of one domain
 NETFLOW_FIELDS_MAX = 256  # of one template
+NETFLOW_ALL_FIELDS_MAX = 100_000  # of all templates together: some 15 MB
 NETFLOW_RECORDS_MAX = 2_000  # of one datagram, with those that waited for its templates
 NETFLOW_RECORD_BYTES_MIN = 8  # a template of shorter flows is refused
 NETFLOW_WAITING_SETS_MAX = 64  # of one domain, for their template

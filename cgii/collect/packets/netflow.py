@@ -83,6 +83,7 @@ class Exporters:
     surplus: int = 0  # records left out, because one datagram brought too many
     malformed: int = 0
     held: int = 0  # bytes of all sets that wait
+    fields: int = 0  # of all templates
     _room: int = 0  # records that the datagram at hand may still bring
 
     def read(self, data: bytes, exporter: str) -> list[Record]:
@@ -130,6 +131,12 @@ class Exporters:
         self.unexplained += len(domain.waiting)
         self.held -= sum(_weight(body) for _, body, _ in domain.waiting)
         domain.waiting.clear()
+        for number in list(domain.templates):
+            self._forget(domain, number)
+
+    def _forget(self, domain: Domain, number: int) -> None:
+        template = domain.templates.pop(number, None)
+        self.fields -= len(template.fields) if template else 0
 
     def _count(self, domain: Domain, sequence: int, size: int | None) -> None:
         if domain.expected is not None:
@@ -239,7 +246,7 @@ class Exporters:
 
     def _keep(self, domain: Domain, number: int, template: Template) -> None:
         """Have a template apply from now on; one without fields is taken back."""
-        domain.templates.pop(number, None)
+        self._forget(domain, number)
         if not template.fields:
             return
         # A field of no bytes says nothing, and many of them would cost time for each record.
@@ -250,8 +257,12 @@ class Exporters:
             self.malformed += 1
             return
         domain.templates[number] = template
+        self.fields += len(template.fields)
         if len(domain.templates) > limits.NETFLOW_TEMPLATES_MAX:
-            domain.templates.pop(next(iter(domain.templates)))
+            self._forget(domain, next(iter(domain.templates)))
+        while self.fields > limits.NETFLOW_ALL_FIELDS_MAX:
+            oldest = next(one for one in self.domains.values() if one.templates)
+            self._forget(oldest, next(iter(oldest.templates)))
 
     def _records(
         self, body: bytes, template: Template, domain: Domain, moment: Moment

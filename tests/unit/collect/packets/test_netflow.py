@@ -159,6 +159,23 @@ def test_exporters_and_templates_are_bounded() -> None:
     assert len(exporters.domains["10.0.0.9", 9, 0].templates) == limits.NETFLOW_TEMPLATES_MAX
 
 
+def test_templates_are_bounded_over_all_exporters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "NETFLOW_ALL_FIELDS_MAX", 1_000)
+    exporters = Exporters()
+    fields = [(8, 4), (12, 4), *((90 + number, 1) for number in range(98))]
+    for domain in range(30):
+        for number in range(256, 260):
+            exporters.read(version_9(template(number, fields), domain=domain), ROUTER)
+    kept = [one for domain in exporters.domains.values() for one in domain.templates.values()]
+
+    assert exporters.fields == sum(len(one.fields) for one in kept) == 1_000
+    assert len(exporters.domains[ROUTER, 9, 29].templates) == 4  # the newest are known
+    assert not exporters.domains[ROUTER, 9, 0].templates
+    for domain in range(1_000, 1_000 + limits.NETFLOW_DOMAINS_MAX):
+        exporters.read(version_9(domain=domain), ROUTER)
+    assert exporters.fields == 0
+
+
 @pytest.mark.parametrize("fields", [[(8, 0)], [(8, 0)] * 255 + [(4, 1)], [(8, 4), (4, 1)]])
 def test_a_template_of_almost_no_bytes_is_refused(fields: list[tuple[int, int]]) -> None:
     exporters = Exporters()
