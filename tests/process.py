@@ -9,11 +9,40 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.ports import free_port
 
 START_SECONDS = 240  # a busy machine starts ten things at once
+
+
+def clean_environment() -> dict[str, str]:
+    """Ours, without settings of a centre."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CGII_")}
+
+
+def is_ready(url: str) -> bool:
+    """Whether a centre there says that it is."""
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=30) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def run_command(
+    environment: Mapping[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `cgii` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "cgii", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
 
 
 class RunningCentre:
@@ -26,7 +55,7 @@ class RunningCentre:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data.parent / f"{data.name}.log"
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("CGII_")},
+            **clean_environment(),
             "CGII_DATA": str(data),
             "CGII_PORT": str(self.port),
             "CGII_PUBLIC_URL": self.url,
@@ -38,27 +67,13 @@ class RunningCentre:
 
     def command(self, *arguments: str) -> str:
         """Run another `cgii` command on the same data; what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "cgii", *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        done = run_command(self.environment, *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
     def fails(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another `cgii` command that must end with a sentence, not a traceback."""
-        done = subprocess.run(
-            [sys.executable, "-m", "cgii", *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        done = run_command(self.environment, *arguments)
         assert done.returncode != 0, done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr
         return done
@@ -113,16 +128,7 @@ class RunningCentre:
 
     def is_ready(self) -> bool:
         """Whether /readyz says so."""
-        try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=30) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
-
-    def processor_seconds(self, child: str) -> float:
-        """What a child has taken of the processor since it was started."""
-        words = Path(f"/proc/{self.children()[child]}/stat").read_text().rpartition(")")[2].split()
-        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+        return is_ready(self.url)
 
     def tail(self) -> str:
         """The end of what it logged."""

@@ -1,18 +1,15 @@
 """The centre as on many machines: `cgii serve` and `cgii work` twice each, over shared servers."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from itertools import count
 from pathlib import Path
 
 from cgii.base.settings import Settings
 from tests.ports import free_port
-from tests.process import START_SECONDS
+from tests.process import START_SECONDS, clean_environment, is_ready, run_command
 
 SERVES, WORKS = ("serve 1", "serve 2"), ("work 1", "work 2")
 
@@ -52,7 +49,7 @@ class Part:
     def wait(self) -> None:
         """Wait until it answers; a worker has nothing to answer with and only has to live."""
         deadline = time.monotonic() + START_SECONDS
-        while self.url and not self._is_ready():
+        while self.url and not is_ready(self.url):
             assert time.monotonic() < deadline, f"{self.name} is not ready:\n{self.tail()}"
             assert self.is_alive(), f"{self.name} ended:\n{self.tail()}"
             time.sleep(0.05)
@@ -66,13 +63,6 @@ class Part:
         """The end of what it logged."""
         return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
 
-    def _is_ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=30) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
-
 
 class ScaledSet:
     """Four processes that share a record, an index, a broker and a data folder."""
@@ -80,7 +70,7 @@ class ScaledSet:
     def __init__(self, data: Path, **settings: str) -> None:
         self.settings = Settings(data=data, **settings)
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("CGII_")},
+            **clean_environment(),
             "CGII_DATA": str(data),
             **{f"CGII_{name.upper()}": value for name, value in settings.items()},
         }
@@ -94,14 +84,7 @@ class ScaledSet:
 
     def command(self, *arguments: str) -> str:
         """Run another `cgii` command on the same record; what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "cgii", *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        done = run_command(self.environment, *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 

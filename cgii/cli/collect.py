@@ -16,6 +16,7 @@ from cgii.cli.supervise import die_with_parent
 from cgii.collect import reporting, sensor, ways_in
 from cgii.collect.config import read_config
 from cgii.collect.definition import Definitions
+from cgii.collect.identity import Identity
 from cgii.collect.input_config import FollowConfig
 from cgii.collect.inputs.outlet import Input
 from cgii.collect.listen import Inputs, Listener
@@ -53,8 +54,7 @@ def enrol(
 ) -> None:
     """Inscribe este sensor en el centro con una invitación de un solo uso."""
     wanted = read_config(config)
-    folder = sensor.Folder.of(wanted, config)
-    identity = folder.identity
+    identity = Identity(sensor.folder_of(wanted, config))
     secret = _invitation(invitation_file)
     with Sender(wanted.centre, by_token(""), ca_file=wanted.ca_file) as sender:
         name = reporting.enrol(sender, identity, secret)

@@ -11,7 +11,7 @@ from cgii.base.errors import Invalid
 from cgii.collect.config import SensorConfig, read_config
 from cgii.collect.pushed import Pushed
 from cgii.collect.readiness import look
-from cgii.collect.sensor import Folder
+from cgii.collect.sensor import folder_of
 
 ConfigPath = Annotated[Path, typer.Option("--config", help="Archivo TOML del sensor.")]
 LOW_PORTS = 1024
@@ -67,7 +67,7 @@ def check(config: ConfigPath) -> None:
     """Revisa si el sensor puede trabajar: centro, cola, puertos y cada entrada."""
     logs.configure()
     sensor = read_config(config)
-    spool = Folder.of(sensor, config).path
+    spool = folder_of(sensor, config)
     is_good = True
     definitions = Pushed(spool / "pushed").definitions(sensor.site)
     for finding in look(sensor, spool, definitions, clock.now()):
@@ -85,7 +85,7 @@ def unit(
     """Muestra un servicio de systemd que corre el sensor con los permisos que necesita."""
     sensor = read_config(config)
     config = config.resolve()
-    spool = Folder.of(sensor, config).path.absolute()
+    spool = folder_of(sensor, config).absolute()
     program = f"{sys.executable} -m cgii"
     for text in (str(config), str(spool), sys.executable, user):
         if any(sign.isspace() or sign in "%\"'\\$;" for sign in text):

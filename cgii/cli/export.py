@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from sqlalchemy import select
 
 from cgii import centre as centres
+from cgii.base.durable import sync_folder
 from cgii.base.errors import Invalid, NotFound
 from cgii.base.settings import load
 from cgii.centre import Centre
@@ -23,7 +24,6 @@ from cgii.model.entities import Entity
 from cgii.model.event import Event
 from cgii.report.event_lines import FORMATS, Lines, csv_of
 from cgii.store.event_shapes import EventQuery
-from cgii.store.folders import sync_folder
 
 STDOUT = "-"
 TOLD_EVERY = 1_000

@@ -1,6 +1,5 @@
 """Sends what waits in the spool to the centre, in order, for as long as it takes."""
 
-import os
 import random
 import socket
 import threading
@@ -10,9 +9,11 @@ from pathlib import Path
 import orjson
 
 from cgii.base import limits, logs
+from cgii.base.durable import replace_file
 from cgii.base.errors import Invalid, NotAllowed, NotSignedIn, Unavailable
 from cgii.base.ids import token
 from cgii.collect import gaps
+from cgii.collect.background import Background
 from cgii.collect.buffer import Batch
 from cgii.collect.inputs.follow import FORGOTTEN, Position
 from cgii.collect.send import Sender, pack, pause_before_next
@@ -47,29 +48,15 @@ class Losses:
             self._damaged = damaged
 
 
-class Drain:
-    """A thread between a spool and a centre. `stop` leaves on disk what was not sent."""
+class Drain(Background):
+    """Between a spool and a centre. `stop` leaves on disk what was not sent."""
 
     def __init__(self, spool: Spool, sender: Sender) -> None:
+        super().__init__("drain")
         self._spool = spool
         self._sender = sender
         self._losses = Losses(spool)
         self._tries = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
-
-    def start(self) -> None:
-        """Begin to send."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the batch that is on its way."""
-        self.ask_to_stop()
-        self._thread.join(limits.SEND_TIMEOUT_SECONDS)
-
-    def ask_to_stop(self) -> None:
-        """As `stop`, without waiting for it."""
-        self._stop.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -122,13 +109,8 @@ class Places:
             known = {name: one for name, one in known.items() if one.offset != FORGOTTEN}
             known = _without_old_captures(known)
             rows = {key: [one.epoch, one.offset, one.seq] for key, one in known.items()}
-            written = self._path.with_suffix(".new")
             try:
-                with written.open("wb") as file:
-                    file.write(orjson.dumps(rows))
-                    file.flush()
-                    os.fsync(file.fileno())
-                written.replace(self._path)
+                replace_file(self._path, orjson.dumps(rows))
             except OSError as error:
                 raise Unavailable(
                     "El sensor no puede escribir su cola: {reason}.", reason=error.strerror

@@ -1,6 +1,5 @@
 """The sensor's secret key on its disk, and the next one while the centre may not know it yet."""
 
-import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import orjson
 
 from cgii.base import clock, limits
+from cgii.base.durable import replace_file, sync_folder
 from cgii.base.errors import Invalid, Unavailable
 from cgii.base.signatures import SecretKey
 
@@ -64,7 +64,7 @@ class Identity:
             raise Unavailable("La llave nueva del sensor ya no está; se creará otra.")
         try:
             self._next_path.replace(self._path)
-            _sync(self._path.parent)
+            sync_folder(self._path.parent)
         except OSError as error:
             raise _unwritable(error) from error
         self._current = found  # not before it is on disk: its first use ends the one before
@@ -94,28 +94,12 @@ def _read(path: Path) -> KeyFile | None:
 
 def _write(path: Path, kept: KeyFile) -> None:
     text = orjson.dumps({"seed": kept.key.seed.hex(), "made_at": kept.made_at.isoformat()})
-    written = path.with_suffix(".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        written.unlink(missing_ok=True)
-        file = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(file, text)
-            os.fsync(file)
-        finally:
-            os.close(file)
-        written.replace(path)
-        _sync(path.parent)
+        replace_file(path, text, mode=0o600)
+        sync_folder(path.parent)
     except OSError as error:
         raise _unwritable(error) from error
-
-
-def _sync(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _unwritable(error: OSError) -> Unavailable:

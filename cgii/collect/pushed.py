@@ -1,6 +1,5 @@
 """What the centre pushed to this sensor, kept in its folder: inputs and source definitions."""
 
-import os
 import re
 import shutil
 import threading
@@ -10,6 +9,7 @@ from pathlib import Path
 import orjson
 
 from cgii.base import limits, logs
+from cgii.base.durable import replace_file, write_file
 from cgii.collect.definition import Definitions, load_definitions
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,79}\.yml", re.ASCII)
@@ -56,8 +56,7 @@ class Pushed:
         """Replace the pushed inputs. Raises OSError."""
         kept = {"version": version, "text": text}
         self._folder.mkdir(parents=True, exist_ok=True)
-        _write(self._folder / "inputs.new", orjson.dumps(kept))
-        (self._folder / "inputs.new").replace(self._folder / "inputs.json")
+        replace_file(self._folder / "inputs.json", orjson.dumps(kept))
         self._kept, self.problem = kept, ""
 
     def fail(self, version: str, problem: str) -> None:
@@ -74,22 +73,15 @@ class Pushed:
         (written / "collectors").mkdir(parents=True)
         for name, text in files.items():
             if NAME.fullmatch(name) and len(text) <= limits.COLLECTOR_FILE_BYTES_MAX:
-                _write(written / "collectors" / name, text.encode())
+                write_file(written / "collectors" / name, text.encode())
             else:
                 log.warning("a pushed definition was left out", name=name[:100])
-        _write(written / "version", version.encode())
+        write_file(written / "version", version.encode())
         with self._lock:
             if there.is_dir():
                 there.rename(old)  # fallen from here on, they are asked for again
             written.rename(there)
         shutil.rmtree(old, ignore_errors=True)
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _read(path: Path) -> dict[str, str]:

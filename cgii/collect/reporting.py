@@ -1,7 +1,6 @@
 """Tells the centre how this sensor is, takes what the centre wants of it, and renews its key."""
 
 import random
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +10,7 @@ import orjson
 from cgii import __version__
 from cgii.base import clock, counters, limits, logs
 from cgii.base.errors import CgiiError, Invalid, Unavailable
+from cgii.collect.background import Background
 from cgii.collect.identity import Identity
 from cgii.collect.pushed import Pushed
 from cgii.collect.send import NO_CENTRE, Sender, by_key
@@ -21,8 +21,8 @@ REPORT, KEY, ENROL = "/api/v1/sensors/report", "/api/v1/sensors/key", "/api/v1/s
 log = logs.logger("collect")
 
 
-class Reporter:
-    """A thread that reports each minute. `on_change` is called when inputs or sources are new."""
+class Reporter(Background):
+    """Reports each minute. `on_change` is called when inputs or sources are new."""
 
     def __init__(
         self,
@@ -33,6 +33,7 @@ class Reporter:
         *,
         on_change: Callable[[], None],
     ) -> None:
+        super().__init__("report")
         self._sender = sender
         self._spool = spool
         self._identity = identity
@@ -40,21 +41,6 @@ class Reporter:
         self._on_change = on_change
         self._started_at = clock.now()
         self._told = ""
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="report", daemon=True)
-
-    def start(self) -> None:
-        """Begin to report."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the report that is on its way."""
-        self.ask_to_stop()
-        self._thread.join(limits.SEND_TIMEOUT_SECONDS)
-
-    def ask_to_stop(self) -> None:
-        """As `stop`, without waiting for it."""
-        self._stop.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from cgii.base import limits, logs
@@ -15,7 +14,6 @@ from cgii.collect.config import SensorConfig, read_inputs
 from cgii.collect.definition import Definitions
 from cgii.collect.drain import Drain, Places, keeper
 from cgii.collect.identity import Identity
-from cgii.collect.inputs.network import network_inputs
 from cgii.collect.listen import Inputs, Listener
 from cgii.collect.pushed import Pushed
 from cgii.collect.reporting import Reporter
@@ -26,21 +24,12 @@ log = logs.logger("collect")
 USELESS = (CgiiError, OSError, ValueError)  # what wrong inputs come to: names, paths, ports
 
 
-@dataclass(frozen=True)
-class Folder:
-    """Where a sensor keeps what it must not lose. Only one process may use it."""
+def folder_of(config: SensorConfig, file: Path) -> Path:
+    """Where a sensor keeps what it must not lose; only one process may use it.
 
-    path: Path
-
-    @staticmethod
-    def of(config: SensorConfig, file: Path) -> "Folder":
-        """The one that the file names, or `spool` beside the file."""
-        return Folder(config.spool or file.parent / "spool")
-
-    @property
-    def identity(self) -> Identity:
-        """The sensor's key. Raises Invalid if it is damaged."""
-        return Identity(self.path)
+    The one that the file names, or `spool` beside the file.
+    """
+    return config.spool or file.parent / "spool"
 
 
 def sender_of(config: SensorConfig, identity: Identity) -> Sender:
@@ -152,15 +141,15 @@ def inputs_of(config: SensorConfig, definitions: Definitions) -> Inputs:
         host=config.host,
         udp_port=config.syslog_udp_port,
         tcp_port=config.syslog_tcp_port,
-        others=(*ways_in.of_sensor(config, definitions), *network_inputs(config)),
+        others=tuple(ways_in.of_sensor(config, definitions)),
     )
 
 
 def run(config: SensorConfig, file: Path) -> None:
     """Be the sensor that `file` describes until the process is told to stop."""
-    folder = Folder.of(config, file)
-    spool = Spool(folder.path, bytes_max=config.spool_mib_max << 20)
-    identity, pushed = folder.identity, Pushed(folder.path / "pushed")
+    folder = folder_of(config, file)
+    spool = Spool(folder, bytes_max=config.spool_mib_max << 20)
+    identity, pushed = Identity(folder), Pushed(folder / "pushed")
     runner = Runner(config, pushed)
     threading.excepthook = _end_process
     with sender_of(config, identity) as sender:

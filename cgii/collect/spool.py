@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cgii.base import clock, limits, logs
+from cgii.base.durable import sync_folder
 from cgii.base.errors import Unavailable
 
 MAGIC = b"CGS1"
@@ -186,7 +187,7 @@ class Spool:
         number = max(newest + 1, self._next.segment + (self._next.offset > 0))
         try:
             file = os.open(self._path(number), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         except OSError as error:
             raise Unavailable(
                 "El sensor no puede escribir su cola: {reason}.", reason=error.strerror
@@ -363,14 +364,6 @@ def _write(file: int | None, data: bytes) -> None:
     while rest:
         rest = rest[os.write(file, rest) :]
     os.fsync(file)
-
-
-def _sync_folder(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _place(path: Path) -> Place | None:

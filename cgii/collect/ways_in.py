@@ -7,9 +7,12 @@ from cgii.base.settings import Settings
 from cgii.collect.config import SensorConfig
 from cgii.collect.definition import Definitions
 from cgii.collect.input_config import FollowConfig
+from cgii.collect.inputs.captures import Captures
 from cgii.collect.inputs.event_logs import EventLogs
 from cgii.collect.inputs.following import Follow
+from cgii.collect.inputs.live import Live
 from cgii.collect.inputs.mail import Mailbox
+from cgii.collect.inputs.netflow import Netflow
 from cgii.collect.inputs.outlet import Input
 from cgii.collect.inputs.pattern import FollowPattern
 from cgii.collect.inputs.pull import Pull
@@ -33,6 +36,12 @@ def of_sensor(sensor: SensorConfig, definitions: Definitions) -> Iterator[Input]
         )  # fmt: skip
     if sensor.syslog_tls_port is not None and sensor.tls_files is not None:
         yield SyslogTls(sensor.host, sensor.syslog_tls_port, sensor.tls_files, definitions)
+    for captures in sensor.pcap:
+        yield Captures(captures.folder)
+    for card in sensor.capture:
+        yield Live(card.interface, card.filter, card.promiscuous)
+    if sensor.netflow_port is not None:
+        yield Netflow(sensor.host, sensor.netflow_port)
 
 
 def following(one: FollowConfig, definitions: Definitions) -> Input:

@@ -12,11 +12,11 @@ from typing import Any
 import orjson
 
 from cgii.base import limits
+from cgii.base.durable import sync_folder
 from cgii.base.errors import Unavailable
 from cgii.base.logs import logger
 from cgii.store import events_month
 from cgii.store.events_plan import Plan
-from cgii.store.folders import sync_folder
 from cgii.store.query_fields import comparable, values
 
 log = logger("store")

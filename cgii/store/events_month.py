@@ -21,9 +21,9 @@ from typing import Any
 import orjson
 
 from cgii.base import limits
+from cgii.base.durable import sync_folder
 from cgii.base.errors import Unavailable
 from cgii.model.event import Event, LogSource
-from cgii.store.folders import sync_folder
 from cgii.store.query_fields import comparable, values
 from cgii.store.query_times import milliseconds
 from cgii.store.words import full_text

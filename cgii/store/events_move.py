@@ -11,13 +11,13 @@ from pathlib import Path
 import orjson
 
 from cgii.base import limits
+from cgii.base.durable import sync_folder
 from cgii.model.event import Event
 from cgii.store import events_search
 from cgii.store.events import EventStore
 from cgii.store.events_files import MonthFiles
 from cgii.store.events_month import document_of, event_of, pack
 from cgii.store.events_scan import gone
-from cgii.store.folders import sync_folder
 
 _FIRST = -(2**63)
 _IDS_TOLD = 10

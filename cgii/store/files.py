@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from cgii.base import limits
+from cgii.base.durable import sync_folder
 from cgii.base.errors import Invalid, NotFound, Unavailable
-from cgii.store.folders import sync_folder
 
 _CHUNK_BYTES = 1024 * 1024
 _SHA256 = re.compile(r"[0-9a-f]{64}")

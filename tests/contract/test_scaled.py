@@ -7,13 +7,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
-from cgii.base import clock, limits
+from cgii.base import limits
 from cgii.base.settings import Settings
 from cgii.centre import Centre, build
 from cgii.model.alerts import AlertGroup, AlertRow
@@ -22,9 +21,8 @@ from cgii.model.incidents import Notice
 from cgii.model.records import Batch, Job, Message
 from cgii.pipeline import take
 from cgii.store.events import EventQuery
-from cgii.worker import JobThread
 from tests import servers
-from tests.integration.ledgers import BATCH, BatchSender, Reporter, failed_login, post
+from tests.integration.ledgers import BATCH, BatchSender, Reporter, failed_login, finish_jobs, post
 from tests.scaled import SERVES, WORKS, ScaledSet
 from tests.waiting import until
 
@@ -226,21 +224,10 @@ def _check_notices(centre: Centre, reporter: Reporter) -> None:
 
 def _check_jobs(centre: Centre, inbox: servers.Inbox, *, copies_max: int) -> None:
     """Once the leases of the dead have run out, every mail is sent, under one name each."""
-    ahead = timedelta(seconds=limits.JOB_LEASE_SECONDS + 1)
-    later = Centre(centre.settings, now=lambda: clock.now() + ahead)
-    jobs = JobThread(later)
-    jobs.start()
-    open_jobs = select(func.count()).where(
+    unfinished = select(func.count()).where(
         Job.name == "send_message", Job.state.in_(("waiting", "leased"))
     )
-
-    def left() -> int:
-        with centre.database.reading() as session:
-            return session.scalar(open_jobs) or 0
-
-    until(lambda: left() == 0, "every mail is sent")
-    jobs.stop()
-    later.close()
+    finish_jobs(centre, unfinished, "every mail is sent")
     with centre.database.reading() as session:
         parked = session.scalars(select(Job).where(Job.state == "parked")).all()
         states = Counter(session.scalars(select(Message.state)))

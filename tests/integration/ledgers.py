@@ -8,8 +8,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
+
+from sqlalchemy import Select
+
+from cgii.base import clock, limits
+from cgii.centre import Centre
+from cgii.worker import JobThread
+from tests.waiting import until
 
 BATCH = 40
 FIRST_ROTATION_SECONDS = 8
@@ -165,3 +173,19 @@ def failed_login(number: int, *, host: str, network: str) -> str:
         f"Failed password for invalid user u{number} from {network}.{number // 100 % 250} "
         f"port {number % 60000 + 1024} ssh2"
     )
+
+
+def finish_jobs(centre: Centre, unfinished: Select[int], what: str) -> None:
+    """Do the jobs until none is counted any more, when the leases of the dead have run out."""
+    ahead = timedelta(seconds=limits.JOB_LEASE_SECONDS + 1)
+    later = Centre(centre.settings, now=lambda: clock.now() + ahead)
+    jobs = JobThread(later)
+    jobs.start()
+
+    def left() -> int:
+        with centre.database.reading() as session:
+            return session.scalar(unfinished) or 0
+
+    until(lambda: left() == 0, what)
+    jobs.stop()
+    later.close()

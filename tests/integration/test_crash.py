@@ -7,21 +7,18 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
-from cgii.base import clock, limits
 from cgii.base.settings import Settings
 from cgii.centre import Centre
 from cgii.model.alerts import AlertGroup, AlertRow
 from cgii.model.incidents import Incident, Notice
 from cgii.model.records import Batch, Job, Message
 from cgii.store.events import EventQuery
-from cgii.worker import JobThread
-from tests.integration.ledgers import BATCH, BatchSender, FileWriter, Reporter
+from tests.integration.ledgers import BATCH, BatchSender, FileWriter, Reporter, finish_jobs
 from tests.process import RunningCentre
 from tests.waiting import until
 
@@ -140,21 +137,8 @@ def _check_notices(centre: Centre, reporter: Reporter) -> None:
 
 def _check_jobs(centre: Centre) -> None:
     """What was enqueued is done once the leases of the dead have run out, and told once."""
-    later = Centre(
-        Settings(data=centre.settings.data),
-        now=lambda: clock.now() + timedelta(seconds=limits.JOB_LEASE_SECONDS + 1),
-    )
-    jobs = JobThread(later)
-    jobs.start()
-    wanted = select(func.count()).where(Job.name == "send_message", Job.state != "done")
-
-    def left() -> int:
-        with centre.database.reading() as session:
-            return session.scalar(wanted) or 0
-
-    until(lambda: left() == 0, "every mail is written")
-    jobs.stop()
-    later.close()
+    unfinished = select(func.count()).where(Job.name == "send_message", Job.state != "done")
+    finish_jobs(centre, unfinished, "every mail is written")
     with centre.database.reading() as session:
         parked = session.scalars(select(Job).where(Job.state == "parked")).all()
         states = Counter(session.scalars(select(Message.state)))

@@ -1,6 +1,5 @@
 """A real sensor with a real centre: invited, signing, configured from afar, killed in between."""
 
-import os
 import signal
 import socket
 import stat
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.ports import free_port
-from tests.process import RunningCentre
+from tests.process import RunningCentre, clean_environment
 from tests.waiting import PATIENCE_SECONDS, until
 
 LINE = "<13>Nov 29 10:00:00 srv app: linea {}"
@@ -32,10 +31,7 @@ class Sensor:
         self.folder = folder
         self.config = folder / "sensor.toml"
         self.config.write_text(f'centre = "{centre.url}"\n{more}')
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("CGII_")},
-            "COLUMNS": "200",
-        }
+        self.environment = clean_environment() | {"COLUMNS": "200"}
         self.process: subprocess.Popen[bytes] | None = None
 
     def enrol(self, invitation: str) -> subprocess.CompletedProcess[str]:

@@ -18,17 +18,13 @@ from cgii.collect.event_logs import CHUNK_BYTES, HEADER_BYTES, DamagedLog, read_
 from cgii.collect.inputs.event_logs import EventLogs, _Reading
 from cgii.collect.inputs.matching import Seen
 from cgii.collect.inputs.whole_child import Answer, Begins, Loss, Record, Request
-from tests.unit.collect.inputs.collecting import QUICK, Kept, a_while, collecting, until
+from tests.unit.collect.inputs.collecting import Kept, a_while, collecting, until
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 SHARED = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "evtx"
 SAMPLE = SHARED / "babyshark_mimikatz_powershell.evtx"  # one chunk, records 1 to 33
 shared = pytest.mark.skipif(not SAMPLE.is_file(), reason="../shared/data is not there")
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in QUICK.items():
-        monkeypatch.setattr(f"cgii.base.limits.{name}", value)
 
 
 # --- which records are new ----------------------------------------------------------------------

@@ -19,13 +19,9 @@ from cgii.collect.mail_report import report
 from cgii.collect.outgoing import Target
 from tests.certificates import Authority
 from tests.imap_server import ImapServer
-from tests.unit.collect.inputs.collecting import QUICK, Kept, a_while, collecting, until
+from tests.unit.collect.inputs.collecting import Kept, a_while, collecting, until
 
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in QUICK.items():
-        monkeypatch.setattr(f"cgii.base.limits.{name}", value)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
@@ -38,11 +34,6 @@ def server(authority: Authority) -> Iterator[ImapServer]:
     found = ImapServer(authority.issue("servidor"))
     yield found
     found.close()
-
-
-@pytest.fixture
-def kept(tmp_path: Path) -> Kept:
-    return Kept(tmp_path)
 
 
 def mailbox(server: ImapServer, authority: Authority, folder: Path) -> Mailbox:

@@ -9,7 +9,8 @@ from cgii.collect.config import read_config
 from cgii.collect.inputs.captures import Captures
 from cgii.collect.inputs.live import Live
 from cgii.collect.inputs.netflow import Netflow
-from cgii.collect.inputs.network import network_inputs
+from cgii.collect.ways_in import of_sensor
+from tests.unit.collect.inputs.collecting import DEFINITIONS
 
 CENTRE = 'centre = "http://127.0.0.1:8000"\n'
 
@@ -17,7 +18,7 @@ CENTRE = 'centre = "http://127.0.0.1:8000"\n'
 def inputs(folder: Path, text: str) -> list[object]:
     path = folder / "sensor.toml"
     path.write_text(CENTRE + text)
-    return list(network_inputs(read_config(path)))
+    return list(of_sensor(read_config(path), DEFINITIONS))
 
 
 def test_nothing_looks_at_the_network_unless_it_is_asked_for(tmp_path: Path) -> None:

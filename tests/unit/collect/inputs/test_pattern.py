@@ -10,13 +10,9 @@ import pytest
 
 from cgii.collect.inputs.matching import matching
 from cgii.collect.inputs.pattern import FollowPattern
-from tests.unit.collect.inputs.collecting import QUICK, Kept, a_while, collecting, until
+from tests.unit.collect.inputs.collecting import Kept, a_while, collecting, until
 
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in QUICK.items():
-        monkeypatch.setattr(f"cgii.base.limits.{name}", value)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
@@ -24,11 +20,6 @@ def logs(tmp_path: Path) -> Path:
     folder = tmp_path / "log"
     folder.mkdir()
     return folder
-
-
-@pytest.fixture
-def kept(tmp_path: Path) -> Kept:
-    return Kept(tmp_path)
 
 
 def append(path: Path, *lines: str) -> None:

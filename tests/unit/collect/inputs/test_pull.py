@@ -21,16 +21,12 @@ from cgii.collect.input_config import PullConfig
 from cgii.collect.inputs.pull import Pull
 from cgii.collect.outgoing import Asker, address_of, target_of
 from tests.certificates import Authority
-from tests.unit.collect.inputs.collecting import QUICK, Kept, a_while, collecting, until
+from tests.unit.collect.inputs.collecting import Kept, a_while, collecting, until
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 HERE = (ip_network("127.0.0.0/8"),)
 Say = Callable[[BaseHTTPRequestHandler], tuple[int, dict[str, str], bytes]]
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in QUICK.items():
-        monkeypatch.setattr(f"cgii.base.limits.{name}", value)
 
 
 class Interface:
@@ -80,11 +76,6 @@ def interface() -> Iterator[Interface]:
     yield found
     found.server.shutdown()
     found.server.server_close()
-
-
-@pytest.fixture
-def kept(tmp_path: Path) -> Kept:
-    return Kept(tmp_path)
 
 
 def pull(interface: Interface, rest: str = "/events", **more: Any) -> Pull:

@@ -12,15 +12,11 @@ import pytest
 from cgii.collect.inputs import whole_child
 from cgii.collect.inputs.whole import WholeFiles
 from cgii.collect.inputs.whole_child import Answer, Loss, Record, Request, read_whole
-from tests.unit.collect.inputs.collecting import QUICK, Kept, a_while, collecting, until
+from tests.unit.collect.inputs.collecting import Kept, a_while, collecting, until
+
+pytestmark = pytest.mark.usefixtures("quick")
 
 EVENT = {"Event": {"System": {"EventID": 4625, "Computer": "dc"}, "EventData": {}}}
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in QUICK.items():
-        monkeypatch.setattr(f"cgii.base.limits.{name}", value)
 
 
 @pytest.fixture
@@ -28,11 +24,6 @@ def folder(tmp_path: Path) -> Path:
     found = tmp_path / "in"
     found.mkdir()
     return found
-
-
-@pytest.fixture
-def kept(tmp_path: Path) -> Kept:
-    return Kept(tmp_path)
 
 
 def packed(folder: Path, pattern: str = "*.gz") -> WholeFiles:
