@@ -1,18 +1,15 @@
 """`cgii quiet`: say when a sensor or source will be silent, so that nobody is alarmed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 from sqlalchemy import select
 
-from cgii import centre as centres
 from cgii.base import clock
 from cgii.base.errors import Invalid, NotFound
-from cgii.base.settings import load
-from cgii.model.people import User
+from cgii.cli.deeds import deed
+from cgii.cli.sensors import find_sensor
 from cgii.model.records import Sensor
 from cgii.model.silence import QuietWindow
 from cgii.store.act import Act
@@ -36,7 +33,7 @@ def add(
     """Anuncia una pausa: mientras dura, el silencio no da alerta."""
     if bool(sensor) == every:
         raise Invalid("Diga de qué sensor es la pausa (--sensor), o que es de todos.")
-    with _deed(owner) as act:
+    with deed(owner) as (_, act):
         begins = _moment(start) if start else act.now
         window = add_quiet_window(
             act,
@@ -54,7 +51,7 @@ def list_windows(
     every: Annotated[bool, typer.Option("--all", help="También las terminadas.")] = False,
 ) -> None:
     """Muestra las pausas por venir y las que duran."""
-    with _deed() as act:
+    with deed() as (_, act):
         query = select(QuietWindow).order_by(QuietWindow.start_at, QuietWindow.id)
         if not every:
             query = query.where(QuietWindow.end_at > act.now)
@@ -70,7 +67,7 @@ def list_windows(
 @quiets.command("end")
 def end(number: Annotated[int, typer.Argument(help="Número de la pausa, según «list».")]) -> None:
     """Termina una pausa ahora."""
-    with _deed() as act:
+    with deed() as (_, act):
         row = act.session.get(QuietWindow, number, with_for_update=True)
         if row is None:
             raise NotFound("No hay una pausa {number}.", number=number)
@@ -81,10 +78,7 @@ def end(number: Annotated[int, typer.Argument(help="Número de la pausa, según 
 def _key(act: Act, sensor: str) -> str:
     if sensor in (EVERY, LOCAL):
         return sensor
-    number = act.session.scalar(select(Sensor.id).where(Sensor.name == sensor))
-    if number is None:
-        raise NotFound("No hay un sensor con ese nombre.")
-    return f"sensor:{number}"
+    return f"sensor:{find_sensor(act.session, sensor).id}"
 
 
 def _moment(text: str) -> datetime:
@@ -95,16 +89,3 @@ def _moment(text: str) -> datetime:
             "«{text}» no es un momento. Escriba, por ejemplo, 2026-11-22T14:05.", text=text[:40]
         ) from error
     return moment.replace(tzinfo=clock.LA_PAZ) if moment.tzinfo is None else moment
-
-
-@contextmanager
-def _deed(owner: str = "") -> Iterator[Act]:
-    centre = centres.build(load())
-    try:
-        with centre.database.transaction() as session:
-            user = session.scalar(select(User).where(User.email == owner)) if owner else None
-            if owner and user is None:
-                raise NotFound("No hay una cuenta con el correo {owner}.", owner=owner)
-            yield centre.act(session, user, via="cli")
-    finally:
-        centre.close()

@@ -45,7 +45,7 @@ def invite_sensor(name: str) -> None:
     """Muestra una invitación nueva; cuando se use, lo que el sensor tenía deja de valer."""
     centre = centres.build(load())
     with centre.database.transaction() as session:
-        secret = store.invite(centre.act(session, via="cli"), _find(session, name))
+        secret = store.invite(centre.act(session, via="cli"), find_sensor(session, name))
     typer.echo(secret)
     centre.close()
 
@@ -98,7 +98,7 @@ def configure_sensor(
     check_inputs(text)
     centre = centres.build(load())
     with centre.database.transaction() as session:
-        sensor = _find(session, name)
+        sensor = find_sensor(session, name)
         if file is None and not clear:
             wanted = settings_of(session, sensor.id)
             typer.echo(wanted.text if wanted else "")
@@ -113,12 +113,13 @@ def revoke_sensor(name: str) -> None:
     """Deja sin efecto las llaves, el token y las invitaciones de un sensor."""
     centre = centres.build(load())
     with centre.database.transaction() as session:
-        store.revoke_sensor(centre.act(session, via="cli"), _find(session, name))
+        store.revoke_sensor(centre.act(session, via="cli"), find_sensor(session, name))
     typer.echo(f"El sensor {name} ya no puede enviar.")
     centre.close()
 
 
-def _find(session: Session, name: str) -> Sensor:
+def find_sensor(session: Session, name: str) -> Sensor:
+    """The sensor with this name. Raises NotFound."""
     sensor = session.scalar(select(Sensor).where(Sensor.name == name))
     if sensor is None:
         raise NotFound("No hay un sensor con ese nombre.")

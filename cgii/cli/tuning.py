@@ -1,7 +1,6 @@
 """`cgii tuning`: hold a rule back by key, field, level or wholly; watch first, then enforce."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -9,17 +8,15 @@ from typing import Annotated
 import typer
 from sqlalchemy import select
 
-from cgii import centre as centres
 from cgii.base.errors import Invalid, NotFound
 from cgii.base.settings import load
-from cgii.centre import Centre
+from cgii.cli.deeds import deed
 from cgii.detect import tuning
 from cgii.detect.ruleset import read_placeholders
 from cgii.detect.tuning_files import export_tuning, import_tuning
 from cgii.detect.tuning_preview import proposal_of, would_have_hidden
 from cgii.detect.tuning_targets import target_of, titles_of
 from cgii.model.detection import RuleTuning
-from cgii.model.people import User
 from cgii.store.act import Act
 
 tunings = typer.Typer(
@@ -41,7 +38,7 @@ def list_tuning(
     every: Annotated[bool, typer.Option("--all", help="También los terminados.")] = False,
 ) -> None:
     """Muestra los ajustes, qué ocultan y hasta cuándo."""
-    with _deed() as (centre, act):
+    with deed() as (centre, act):
         shown = tuning.active_tuning(act.session, act.now)
         if every:
             shown = list(act.session.scalars(select(RuleTuning).order_by(RuleTuning.id)))
@@ -137,7 +134,7 @@ def off(
 @tunings.command("enforce")
 def enforce(number: Number) -> None:
     """Pone en vigor un ajuste que estaba en observación."""
-    with _deed() as (_, act):
+    with deed() as (_, act):
         tuning.enforce(act, _row(act, number))
         typer.echo(f"El ajuste {number} está en vigor.")
 
@@ -145,7 +142,7 @@ def enforce(number: Number) -> None:
 @tunings.command("end")
 def end(number: Number) -> None:
     """Termina un ajuste ahora."""
-    with _deed() as (_, act):
+    with deed() as (_, act):
         tuning.end_tuning(act, _row(act, number))
         typer.echo(f"El ajuste {number} terminó.")
 
@@ -153,7 +150,7 @@ def end(number: Number) -> None:
 @tunings.command("export")
 def export() -> None:
     """Escribe los ajustes vigentes como YAML, para guardarlos con el contenido del sitio."""
-    with _deed() as (_, act):
+    with deed() as (_, act):
         typer.echo(export_tuning(act.session, act.now), nl=False)
 
 
@@ -162,24 +159,11 @@ def import_file(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="De «export».")],
 ) -> None:
     """Repone los ajustes de un archivo; los que ya están o vencieron se dejan."""
-    with _deed() as (_, act):
+    with deed() as (_, act):
         added, left_out = import_tuning(act, file)
         for reason in left_out:
             typer.echo(reason, err=True)
         typer.echo(f"{added} ajustes agregados, {len(left_out)} dejados.")
-
-
-@contextmanager
-def _deed(owner: str = "") -> Iterator[tuple[Centre, Act]]:
-    centre = centres.build(load())
-    try:
-        with centre.database.transaction() as session:
-            user = session.scalar(select(User).where(User.email == owner)) if owner else None
-            if owner and user is None:
-                raise NotFound("No hay una cuenta con el correo {owner}.", owner=owner)
-            yield centre, centre.act(session, user, via="cli")
-    finally:
-        centre.close()
 
 
 def _add(
@@ -189,7 +173,7 @@ def _add(
     *,
     only_single: bool = False,
 ) -> None:
-    with _deed(owner) as (centre, act):
+    with deed(owner) as (centre, act):
         rules = centre.content.rules
         rule = target_of(act.session, rules, name)
         if rule is None or (only_single and not rule.is_single):
