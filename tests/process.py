@@ -130,6 +130,11 @@ class RunningCentre:
         """Whether /readyz says so."""
         return is_ready(self.url)
 
+    def processor_seconds(self, child: str) -> float:
+        """What a child has taken of the processor since it was started."""
+        words = Path(f"/proc/{self.children()[child]}/stat").read_text().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
     def tail(self) -> str:
         """The end of what it logged."""
         return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""

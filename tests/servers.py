@@ -28,7 +28,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
 from amqp import AMQPError
 from elasticsearch import ApiError, Elasticsearch, TransportError
-from kombu import Connection
+from kombu import Connection  # type: ignore[attr-defined]
 
 from tests.ports import free_port
 

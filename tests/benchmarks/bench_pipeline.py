@@ -79,7 +79,7 @@ def bench(count: int = LINES) -> list[Figure]:
         watches = {stage: Watch() for stage in ("normalise", "store", "match", "commit")}
         whole, alerts, read = Watch(), 0, 0
         with (
-            patch.object(pipeline, "normalize", timed(pipeline.normalize, watches["normalise"])),
+            patch.object(pipeline, "normalize", timed(normalize, watches["normalise"])),
             patch.object(centre.events, "write", timed(centre.events.write, watches["store"])),
             patch.object(centre.detector, "match", timed(centre.detector.match, watches["match"])),
             patch.object(pipeline, "_commit", timed(pipeline._commit, watches["commit"])),

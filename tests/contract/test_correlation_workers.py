@@ -151,11 +151,11 @@ def expected(events: Sequence[Event]) -> set[tuple[object, ...]]:
         for one in all_:
             over_both[host].append(Seen(one.last, f"x{who}{one.last}", value=who))
     for host, own in over_many.items():
-        told = oracle.sliding(own, SPAN, lambda w: len(w) >= 2)
-        found |= {("over-many", (host,), one.began, one.count) for one in told}
+        over = oracle.sliding(own, SPAN, lambda w: len(w) >= 2)
+        found |= {("over-many", (host,), one.began, one.count) for one in over}
     for host, own in over_both.items():
-        told = oracle.sliding(own, 300, lambda w: len({o.value for o in w}) >= 2)
-        found |= {("over-absent", (host,), one.began, one.count) for one in told}
+        over = oracle.sliding(own, 300, lambda w: len({o.value for o in w}) >= 2)
+        found |= {("over-absent", (host,), one.began, one.count) for one in over}
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -62,7 +63,7 @@ class Site:
                     )  # fmt: skip
         return check_silence(self.centre)
 
-    def rows(self, table: type) -> list:  # type: ignore[type-arg]
+    def rows(self, table: Any) -> list[Any]:
         """All rows of a table."""
         with self.centre.database.reading() as session:
             return list(session.scalars(select(table).order_by(table.id)))

@@ -86,8 +86,10 @@ def test_three_hundred_sensors_that_return_at_once_are_all_served(
     took = time.monotonic() - begun
     for drain in drains:
         threading.Thread(target=drain.stop).start()
-    for ended in (*senders, *spools):
-        ended.close()
+    for sender in senders:
+        sender.close()
+    for spool in spools:
+        spool.close()
 
     print(f"delivered in {took:.0f} s, answers {dict(Line.answers)}")
     with centre.database.reading() as session:

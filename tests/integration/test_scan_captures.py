@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cgii.base import clock, limits
+from cgii.base import clock, content, limits
 from cgii.collect.definition import load_definitions
 from cgii.collect.files import guess_source, read_records
 from cgii.collect.normalize import normalize
@@ -138,8 +138,8 @@ def test_the_child_has_no_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "dissect.main()\n"
     )
     monkeypatch.setattr(child, "CHILD", "evil.dissect")
-    root = os.pathsep.join((str(tmp_path), str(Path(child.content.PACKAGE).parent)))
-    monkeypatch.setattr(child.content, "PACKAGE", Path(root) / "cgii")
+    root = os.pathsep.join((str(tmp_path), str(Path(content.PACKAGE).parent)))
+    monkeypatch.setattr(content, "PACKAGE", Path(root) / "cgii")
     capture = tmp_path / "red.pcap"
     capture.write_bytes(pcap(FRAMES))
 

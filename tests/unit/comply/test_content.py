@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from cgii.comply.content import (
     STATEMENT,
-    Submission,
     canonical,
     compare,
     content_of,
@@ -25,6 +24,7 @@ from cgii.comply.controls import load_framework
 from cgii.comply.evidence import attach_evidence
 from cgii.comply.plans import open_plan
 from cgii.model.incidents import IncidentControl
+from cgii.model.plans import Submission
 from cgii.store.files import Stored
 from tests.make import NOW, make_incident
 from tests.make_plans import make_cast, make_complete, make_filed

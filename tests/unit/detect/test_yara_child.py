@@ -14,7 +14,7 @@ from time import monotonic
 
 import pytest
 
-from cgii.base import limits
+from cgii.base import content, limits
 from cgii.detect import yara_child
 from cgii.detect.yara_child import Bounds, Target, compile_rules, scan
 from cgii.detect.yara_rules import YaraSources
@@ -232,7 +232,7 @@ def test_a_child_that_talks_nonsense_is_not_believed(
     (tmp_path / "liar.py").write_text(f"print({answer!r}, flush=True)")
     monkeypatch.setattr(yara_child, "CHILD", "liar")
     monkeypatch.setattr(yara_child, "ENVIRONMENT", {"PYTHONPATH": ""})
-    monkeypatch.setattr(yara_child.content, "PACKAGE", tmp_path / "cgii")
+    monkeypatch.setattr(content, "PACKAGE", tmp_path / "cgii")
     verdict = look(MARK)
     assert (verdict.outcome, verdict.reasons) == ("unknown", ("crashed",))
 
@@ -249,7 +249,7 @@ def test_a_child_that_ends_badly_after_its_last_file_has_said_what_it_said(
     (tmp_path / "falls.py").write_text(f"{program}raise SystemExit(1)\n")
     monkeypatch.setattr(yara_child, "CHILD", "falls")
     monkeypatch.setattr(yara_child, "ENVIRONMENT", {"PYTHONPATH": ""})
-    monkeypatch.setattr(yara_child.content, "PACKAGE", tmp_path / "cgii")
+    monkeypatch.setattr(content, "PACKAGE", tmp_path / "cgii")
     with temporary(b"nada") as file:
         verdicts = list(scan(sources(), [Target("x", file)], BOUNDS))
     assert [one.outcome for one in verdicts] == ["clean"]

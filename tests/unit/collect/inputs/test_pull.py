@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import ValidationError
 
-from cgii.base.errors import NotAllowed, Unavailable
+from cgii.base.errors import Invalid, NotAllowed, Unavailable
 from cgii.collect import outgoing
 from cgii.collect.input_config import PullConfig
 from cgii.collect.inputs.pull import Pull
@@ -290,7 +290,7 @@ def test_an_answer_too_large_or_too_slow_is_left(
 ) -> None:
     monkeypatch.setattr("cgii.base.limits.PULL_BYTES_MAX", 1_000)
     interface.say = lambda request: (200, {}, b"x" * 1_001)
-    with pytest.raises(outgoing.Invalid, match="pasa de"):
+    with pytest.raises(Invalid, match="pasa de"):
         get(interface.url())
     monkeypatch.setattr("cgii.base.limits.PULL_SECONDS_MAX", 0.2)
     held = threading.Event()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cgii.base import content
 from cgii.collect.inputs import whole_child
 from cgii.collect.inputs.whole import WholeFiles
 from cgii.collect.inputs.whole_child import Answer, Loss, Record, Request, read_whole
@@ -133,7 +134,7 @@ def test_a_bomb_is_cut_at_the_limit_and_told(
         "from cgii.base import limits\nlimits.WHOLE_UNPACKED_BYTES_MAX = 1_000_000\n"
         "from cgii.collect.whole_files import main\nmain()\n"
     )
-    path = f"{whole_child.content.PACKAGE.parent}:{tmp_path}"
+    path = f"{content.PACKAGE.parent}:{tmp_path}"
     monkeypatch.setattr(whole_child, "search_path", lambda: path)
     (folder / "bomb.gz").write_bytes(gzip.compress(b"0" * 99 + b"\n") * 100_000)
 
@@ -219,7 +220,7 @@ def test_the_child_may_write_no_file_start_no_process_and_take_little_memory(
         "whole_files.records = tries\nwhole_files.main()\n"
     )
     monkeypatch.setattr(whole_child, "CHILD", "cgii_tries")
-    path = f"{whole_child.content.PACKAGE.parent}:{tmp_path}"
+    path = f"{content.PACKAGE.parent}:{tmp_path}"
     monkeypatch.setattr(whole_child, "search_path", lambda: path)
     file = tmp_path / "cgii_tries.py"
     memory = 512 * 1024 * 1024 + 4 * file.stat().st_size
