@@ -284,6 +284,8 @@ SAVED_VIEWS_MAX = 50  # per person; the menu that lists them stays readable
 PIVOT_CHARS_MAX = 300  # a longer value is not offered as a condition of a search
 HISTOGRAM_BUCKETS = 60
 HISTOGRAM_SORTED_MAX = 200_000  # so many hits are sorted into steps; more are counted step by step
+TOP_GROUPED_MAX = 20_000  # so many hits are grouped by value in the file; more are counted outside
+TOP_ROWS_AT_ONCE = 200_000  # of those: their values are in memory together
 
 # --- jobs --------------------------------------------------------------------------------------
 JOB_LEASE_SECONDS = 120

@@ -1,10 +1,13 @@
 """One month of events in one SQLite file: its tables, its connections, its insert.
 
-Three tables with one key. `position` is the millisecond of the event times 2^20 plus a running
-number, so walking it backwards is "newest first", and the full text gives its hits in the order
-of the page. The full text also serves as the index of the hot fields: a value is indexed there as
-one more word, `g=10.1.2.3`. That costs a fifth of an index of its own, does not slow down as the
-file grows, takes several values, and AND, OR and NOT of all of them are one walk.
+`position` is the millisecond of the event times 2^20 plus a running number, so walking it
+backwards is "newest first", and the full text gives its hits in the order of the page. Documents
+are large and lie in the order in which they came: records that were late would otherwise be put
+between others, a page of the file for nearly each of them.
+
+The full text also serves as the index of the hot fields: a value is indexed there as one more
+word, `g=10.1.2.3`. That costs a fifth of an index of its own, does not slow down as the file
+grows, takes several values, and AND, OR and NOT of all of them are one walk.
 """
 
 import os
@@ -15,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +30,9 @@ from cgii.base.errors import Unavailable
 from cgii.model.event import Event, LogSource
 from cgii.store.query_fields import comparable, values
 from cgii.store.query_times import milliseconds
-from cgii.store.words import full_text
+from cgii.store.words import full_texts
 
-VERSION = 1  # of the tables; another number is refused
+VERSION = 2  # of the tables; the one before is brought up to it, another number is refused
 SLOT_BITS = 20  # a million events in one millisecond; past that they count as the next one's
 _LAST_MILLISECOND = 2**42  # the year 2109; a stranger clock is put there, the document keeps it
 _IDS_AT_ONCE = 1_000
@@ -58,15 +62,17 @@ _SIGNS = "".join(chr(code) for code in range(33, 127) if not chr(code).isalnum()
 _TOKENIZER = "ascii tokenchars '" + _SIGNS.replace("'", "''") + "'"
 _SEEN_MAX, _SEEN_CHARS_MAX = 32_768, 128  # hot values kept with their words: 10 MB at most
 _CONTROLS = {code: 0xE000 + code for code in (*range(32), 127)}
+_STAND_IN = re.compile("[\ue000-\ue07f]")
 
 _COLUMNS = ", ".join(f"{HOT[name]} TEXT" for name in HOT_ECS)
 _QUOTED_TOKENIZER = '"' + _TOKENIZER.replace('"', '""') + '"'
 SCHEMA = (
     # `odd` is 1 when a column has several values or a very long one: then ask the document.
     "CREATE TABLE event (position INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
-    f" source TEXT, entity_id INTEGER, sensor_id INTEGER, {_COLUMNS}, odd INTEGER)",
+    f" source TEXT, entity_id INTEGER, sensor_id INTEGER, {_COLUMNS}, odd INTEGER, kept INTEGER)",
     "CREATE INDEX event_odd ON event (odd) WHERE odd IS NOT NULL",
-    "CREATE TABLE document (position INTEGER PRIMARY KEY, body BLOB NOT NULL)",
+    # `event.kept` is its key; version 1 had the position of its event there.
+    "CREATE TABLE document (number INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     "CREATE TABLE tally (events INTEGER NOT NULL)",
     "INSERT INTO tally VALUES (0)",
     "CREATE VIRTUAL TABLE words USING fts5("
@@ -75,7 +81,11 @@ SCHEMA = (
     "INSERT INTO words(words, rank) VALUES('automerge', 8)",
     f"PRAGMA user_version = {VERSION}",
 )
-_INSERT = f"INSERT INTO event VALUES ({', '.join('?' * (len(HOT) + 3))})"  # noqa: S608 constants
+_INSERT = f"INSERT INTO event VALUES ({', '.join('?' * (len(HOT) + 4))})"  # noqa: S608 constants
+
+
+# The document of a row `e` of `event`.
+BODY = "(SELECT body FROM document WHERE document.rowid = coalesce(e.kept, e.position))"
 
 
 def month_of(moment: datetime) -> str:
@@ -114,7 +124,10 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def connect_for_reading(path: Path) -> sqlite3.Connection:
     """A connection that cannot write and does not make the file."""
-    return _open(path, "query_only = ON", "cache_size = -16384", "mmap_size = 1073741824")
+    db = _open(path, "cache_size = -16384", "mmap_size = 1073741824")
+    db.execute("CREATE VIRTUAL TABLE temp.told USING fts5vocab('main', 'words', 'row')")
+    db.execute("PRAGMA query_only = ON")
+    return db
 
 
 def _open(path: Path, *pragmas: str) -> sqlite3.Connection:
@@ -127,6 +140,8 @@ def _open(path: Path, *pragmas: str) -> sqlite3.Connection:
     )
     try:
         version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 1:
+            version = _upgrade(db)
         for pragma in pragmas:
             db.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
@@ -141,6 +156,21 @@ def _open(path: Path, *pragmas: str) -> sqlite3.Connection:
             version=version,
         )
     return db
+
+
+def _upgrade(db: sqlite3.Connection) -> int:
+    """From version 1, at once and without rewriting anything; the version that it has then.
+
+    What is written from now on comes after the positions by which the documents are kept there.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    with db:  # commits, or leaves it as it was
+        version = int(db.execute("PRAGMA user_version").fetchone()[0])
+        if version == 1:  # nobody else was faster
+            db.execute("ALTER TABLE event ADD COLUMN kept INTEGER")
+            db.execute(f"PRAGMA user_version = {VERSION}")
+            return VERSION
+        return version
 
 
 def _make(path: Path) -> None:
@@ -174,15 +204,18 @@ def known(db: sqlite3.Connection, ids: Iterable[str]) -> set[str]:
 
 def insert(db: sqlite3.Connection, events: Sequence[Event]) -> None:
     """Add events that the file lacks; inside the caller's transaction."""
-    ordered = sorted(events, key=lambda event: event.at)
+    ordered = sorted(events, key=attrgetter("at"))
     places = _places(db, [milliseconds(event.at) for event in ordered])
+    number = db.execute("SELECT coalesce(max(rowid), 0) FROM document").fetchone()[0]
+    spelled = full_texts([(event.original, event.fields, event.ecs) for event in ordered])
     rows, bodies, texts = [], [], []
-    for place, event in zip(places, ordered, strict=True):
+    for place, event, text in zip(places, ordered, spelled, strict=True):
+        number += 1
         document = document_of(event)
         columns, keys = _hot(event, document)
-        rows.append((place, bytes.fromhex(event.id), *columns))
-        bodies.append((place, pack(document)))
-        keys.append(full_text(event.original, event.fields, event.ecs))
+        rows.append((place, bytes.fromhex(event.id), *columns, number))
+        bodies.append((number, pack(document)))
+        keys.append(text)
         texts.append((place, " ".join(keys)))
     db.executemany(_INSERT, rows)
     db.executemany("INSERT INTO document VALUES (?, ?)", bodies)
@@ -336,3 +369,13 @@ def key(name: str, value: str) -> str:
     """The word under which a value of a hot field is in the full text; `value` is comparable."""
     text = value if value.isprintable() else value.translate(_CONTROLS)
     return _MARKS[name] + text.replace(" ", "\xa0")
+
+
+def value_of(word: str) -> str:
+    """The value of a hot field that is in the full text under a word without stand-ins."""
+    return word[2:].replace("\xa0", " ")
+
+
+def has_stand_in(word: str) -> bool:
+    """Whether the word has a character that stands for another one, or for itself."""
+    return _STAND_IN.search(word) is not None

@@ -1,18 +1,18 @@
 """Questions to one month's file, each in one statement."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cgii.base import limits
 from cgii.model.event import Event
 from cgii.store.events_files import Reader
-from cgii.store.events_month import HOT, SLOT_BITS, event_of
-from cgii.store.events_plan import Stretch, plan
-from cgii.store.query_tree import Node
+from cgii.store.events_month import BODY, HOT, SLOT_BITS, event_of, has_stand_in, key, value_of
+from cgii.store.events_plan import Plan, Stretch, plan
+from cgii.store.query_tree import Everything, Node
 
 Row = tuple[int, str, bytes, bytes]  # position, month, id, document
 
-_BODY = "(SELECT body FROM document WHERE document.position = e.position)"
+_SLICES = 64
 _TOP_PER_FILE = 1_000  # values kept of each month before the months are added up
 
 
@@ -32,7 +32,7 @@ def newest(reader: Reader, tree: Node, stretch: Stretch, size: int) -> list[Row]
     """The newest events that match, `size` at most."""
     chosen = plan(reader.db, tree, stretch)
     statement = chosen.select(
-        f"e.position, e.id, {_BODY}", f"ORDER BY {chosen.position} DESC LIMIT ?"
+        f"e.position, e.id, {BODY}", f"ORDER BY {chosen.position} DESC LIMIT ?"
     )
     rows = reader.run(chosen, statement, after=(size,))
     return [(position, reader.month, key, body) for position, key, body in rows]
@@ -41,7 +41,7 @@ def newest(reader: Reader, tree: Node, stretch: Stretch, size: int) -> list[Row]
 def oldest(reader: Reader, tree: Node, stretch: Stretch, size: int) -> list[Row]:
     """The oldest events that match, `size` at most, by position."""
     chosen = plan(reader.db, tree, stretch)
-    statement = chosen.select(f"e.position, e.id, {_BODY}", f"ORDER BY {chosen.position} LIMIT ?")
+    statement = chosen.select(f"e.position, e.id, {BODY}", f"ORDER BY {chosen.position} LIMIT ?")
     rows = reader.run(chosen, statement, after=(size,))
     return [(position, reader.month, key, body) for position, key, body in rows]
 
@@ -50,8 +50,8 @@ def by_id(reader: Reader, tree: Node, stretch: Stretch, *, after: bytes, size: i
     """Events that match with an id past `after`, `size` at most, by id."""
     chosen = plan(reader.db, tree, stretch)
     # The documents are fetched for the page alone, not for all that are sorted.
-    inner = chosen.select("e.position, e.id", "AND e.id > ? ORDER BY e.id LIMIT ?")
-    statement = f"SELECT e.position, e.id, {_BODY} FROM ({inner}) e ORDER BY e.id"  # noqa: S608
+    inner = chosen.select("e.position, e.id, e.kept", "AND e.id > ? ORDER BY e.id LIMIT ?")
+    statement = f"SELECT e.position, e.id, {BODY} FROM ({inner}) e ORDER BY e.id"  # noqa: S608
     rows = reader.run(chosen, statement, after=(after, size))
     return [(position, reader.month, key, body) for position, key, body in rows]
 
@@ -59,7 +59,7 @@ def by_id(reader: Reader, tree: Node, stretch: Stretch, *, after: bytes, size: i
 def after(reader: Reader, position: int, size: int) -> list[Row]:
     """The events after a position, whatever they are, `size` at most."""
     rows = reader.db.execute(
-        "SELECT e.position, e.id, d.body FROM event e JOIN document d ON d.position = e.position"
+        f"SELECT e.position, e.id, {BODY} FROM event e"  # noqa: S608 constants
         " WHERE e.position > ? ORDER BY e.position LIMIT ?",
         (position, size),
     )
@@ -96,22 +96,88 @@ def steps(
 def top_values(reader: Reader, tree: Node, stretch: Stretch, field: str) -> Counter[str]:
     """The most frequent values of a field, in comparable form."""
     chosen = plan(reader.db, tree, stretch)
-    ending = f"GROUP BY 1 ORDER BY 2 DESC LIMIT {_TOP_PER_FILE}"
-    totals: Counter[str] = Counter()
     column = HOT.get(field)
-    if column is not None:
-        told = f"AND e.{column} IS NOT NULL {ending}"
+    if column is None:
+        return _in_documents(reader, chosen, field, "")
+    totals, shortest = None, 0
+    if isinstance(tree, Everything) and _is_all(reader, stretch):
+        totals = _in_words(reader, field)
+        shortest = limits.HOT_VALUE_CHARS_MAX + 1  # the others are among the words
+    if totals is None:
+        totals, shortest = _in_column(reader, tree, stretch, column), 0
+    if chosen.odd:
+        rest = _in_documents(reader, chosen, field, f"AND e.odd IS 1 AND e.{column} IS NULL")
+        totals.update({value: rest[value] for value in rest if len(value) >= shortest})
+    return totals
+
+
+def _is_all(reader: Reader, stretch: Stretch) -> bool:
+    whole = span(reader)
+    return whole is None or (stretch.low <= whole.low and whole.high < stretch.high)
+
+
+def _in_words(reader: Reader, field: str) -> Counter[str] | None:
+    """Over the whole file: the full text knows in how many rows each value is.
+
+    None when a word may stand for several values.
+    """
+    low = key(field, "")
+    statement = "SELECT term, doc FROM temp.told WHERE term >= ? AND term < ? ORDER BY doc DESC"
+    bounds = (low, low[:-1] + chr(ord(low[-1]) + 1))
+    rows = reader.db.execute(f"{statement} LIMIT {_TOP_PER_FILE}", bounds).fetchall()
+    if any(has_stand_in(term) for term, _ in rows):
+        return None
+    return Counter({value_of(term): number for term, number in rows})
+
+
+def _in_column(reader: Reader, tree: Node, stretch: Stretch, column: str) -> Counter[str]:
+    chosen = plan(reader.db, tree, stretch)
+    few = limits.TOP_GROUPED_MAX
+    if chosen.has_open_end or count(reader, tree, stretch, few) < few:
+        told = f"AND e.{column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT {_TOP_PER_FILE}"
         rows = reader.run(chosen, chosen.select(f"e.{column}, count(*)", told))
-        totals.update({str(value): number for value, number in rows})
-        if not chosen.odd:
-            return totals
-        ending = f"AND e.odd IS 1 AND e.{column} IS NULL {ending}"
-    inner = chosen.select(f"found(?, {_BODY}) AS found", ending.partition("GROUP BY")[0])
+        return Counter({str(value): number for value, number in rows})
+    # GROUP BY would sort all of them; a long text is split and counted in half the time.
+    totals: Counter[str] = Counter()
+    whole = span(reader)
+    assert whole is not None
+    low, high = max(stretch.low, whole.low), min(stretch.high, whole.high + 1)
+    step = max(1, -(-(high - low) // _SLICES))
+    parts = [Stretch(one, min(one + step, high)) for one in range(low, high, step)]
+    while parts:
+        part = parts.pop()
+        found = _in_slice(reader, plan(reader.db, tree, part), column)
+        if found is None:
+            middle = (part.low + part.high) // 2
+            parts += [Stretch(part.low, middle), Stretch(middle, part.high)]
+        else:
+            totals.update(found)
+    return totals
+
+
+def _in_slice(
+    reader: Reader, chosen: Plan, column: str
+) -> Iterable[str] | Mapping[str, int] | None:
+    """The values of a column, or their counts; None when there are too many rows."""
+    most = limits.TOP_ROWS_AT_ONCE
+    inner = chosen.select(f"e.{column} AS value", "LIMIT ?")
+    statement = "SELECT count(*), count(value), group_concat(value, char(31))"
+    [(rows, number, text)] = reader.run(chosen, f"{statement} FROM ({inner})", after=(most + 1,))
+    if rows > most:
+        return None
+    values = text.split("\x1f") if number else []
+    if len(values) == number:
+        return values
+    # A value holds the sign that should stand between them.
+    told = f"AND e.{column} IS NOT NULL GROUP BY 1"
+    return dict(reader.run(chosen, chosen.select(f"e.{column}, count(*)", told)))
+
+
+def _in_documents(reader: Reader, chosen: Plan, field: str, told: str) -> Counter[str]:
+    inner = chosen.select(f"found(?, {BODY}) AS found", told)
     statement = f"SELECT j.value, count(*) FROM ({inner}) t, json_each(t.found) j"  # noqa: S608
     statement += f" GROUP BY 1 ORDER BY 2 DESC LIMIT {_TOP_PER_FILE}"
-    for value, number in reader.run(chosen, statement, before=(field,)):
-        totals[value] += number
-    return totals
+    return Counter(dict(reader.run(chosen, statement, before=(field,))))
 
 
 def by_ids(reader: Reader, ids: Iterable[str]) -> dict[str, Event]:
@@ -119,8 +185,7 @@ def by_ids(reader: Reader, ids: Iterable[str]) -> dict[str, Event]:
     found = {}
     for one in ids:
         row = reader.db.execute(
-            "SELECT e.id, d.body FROM event e JOIN document d ON d.position = e.position"
-            " WHERE e.id = ?",
+            f"SELECT e.id, {BODY} FROM event e WHERE e.id = ?",  # noqa: S608 constants
             (bytes.fromhex(one),),
         ).fetchone()
         if row is not None:

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from cgii.base import limits
@@ -48,8 +50,11 @@ class SqliteEvents:
     def write(self, events: Sequence[Event]) -> int:
         """Store what is not stored yet, durably; how many were new."""
         by_month: dict[str, dict[str, Event]] = {}
-        for event in events:
-            by_month.setdefault(month_of(event.received_at), {}).setdefault(event.id, event)
+        # The records of a batch were received together.
+        for received_at, some in groupby(events, key=attrgetter("received_at")):
+            own = by_month.setdefault(month_of(received_at), {})
+            for event in some:
+                own.setdefault(event.id, event)
         with self._write_lock:
             return sum(self._write_month(month, by_month[month]) for month in sorted(by_month))
 
@@ -310,7 +315,7 @@ def _deadline() -> float:
 def _near_edge(month: str, events: dict[str, Event]) -> bool:
     """Whether another process may be writing the same records into the neighbour just now."""
     begin, end = first_moment(month), first_moment(_neighbour(month, 1))
-    received = [event.received_at for event in events.values()]
+    received = {event.received_at for event in events.values()}
     return min(received) < begin + _EDGE or max(received) >= end - _EDGE
 
 

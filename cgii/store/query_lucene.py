@@ -32,10 +32,6 @@ def lucene_regex(pattern: str) -> str | None:
     """The same for text in lower-case ASCII, from end to end; None when it cannot be said."""
     if not pattern.isascii() or "\0" in pattern:
         return None
-    if "|" not in pattern:  # else an anchor would hold for one of several ways only
-        pattern = pattern.removeprefix("^")
-        if pattern.endswith("$") and not pattern.endswith("\\$"):
-            pattern = pattern[:-1]
     reader = _Reader(pattern)
     try:
         text = reader.ways(0)
@@ -64,7 +60,12 @@ class _Reader:
 
     def _row(self, depth: int) -> str:
         found = ""
+        if depth == 0:  # the whole text is tried, so its ends need not be said
+            self._take("^")
         while self.at < len(self.pattern) and self.pattern[self.at] not in "|)":
+            if depth == 0 and (self.pattern[self.at :] + "|").startswith("$|"):
+                self.at += 1
+                break
             found += self._repeated(self._one(depth))
         return found or "()"
 

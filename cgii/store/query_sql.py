@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cgii.base import limits
-from cgii.store.events_month import HOT, key, position_of
+from cgii.store.events_month import BODY, HOT, key, position_of
 from cgii.store.query_fields import ADDRESSES, OWN
 from cgii.store.query_tree import (
     And,
@@ -211,8 +211,7 @@ class SqlWriter:
     def _by_document(self, leaf: Leaf) -> Sql:
         self.document_tests.append(test_of(leaf))
         number = len(self.document_tests) - 1
-        body = "(SELECT body FROM document WHERE document.position = e.position)"
-        return Sql(f"meets({number}, {body})")
+        return Sql(f"meets({number}, {BODY})")
 
     def _by_column(self, leaf: Leaf, column: str) -> Sql | None:
         match leaf:

@@ -2,18 +2,18 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 _INNER_OCTETS = re.compile(r"\.(?<=\d\.)\d{1,3}\.\d{1,3}\.(?=\d)")  # begins with "." to be fast
-_BREAK = "\x01"  # stands between texts, so that no phrase runs from one into the next …
-_SIGNS = bytes(  # … and becomes the one sign that is no word and no blank
-    61 if code == 1 else code if code > 127 or chr(code).isalnum() else 32 for code in range(256)
+_BREAK = "\x01"  # stands between texts while they are split together
+_SIGNS = bytes(
+    code if code in (1, *range(128, 256)) or chr(code).isalnum() else 32 for code in range(256)
 )
 _MARKED_UP = re.compile(r"\s*(?:\{|<[?!A-Za-z])")  # `<38>` begins a syslog line
-_NOT_WORD = re.compile(r"[^\w\x01]+")
-# A value between two of these in a line gives the same words as it would alone.
-_EDGES = frozenset(" \t\r\n\"'=,;()[]<>|")
+_NOT_WORD = re.compile(r"\W+")
+_FOLDS_MAX = 20_000  # characters kept with what they become: 2 MB at most
 
 
 def fold(text: str) -> str:
@@ -29,10 +29,23 @@ def fold(text: str) -> str:
     return short.translate(_LATIN).decode("latin-1")
 
 
+class _Folds(dict[int, str]):
+    """What each character becomes, worked out when it is first met; for `str.translate`."""
+
+    def __missing__(self, code: int) -> str:
+        sound = chr(code).encode("utf-8", "replace").decode().replace("\0", " ")
+        whole = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", sound).casefold())
+        plain = "".join(char for char in whole if not unicodedata.combining(char))
+        if len(self) < _FOLDS_MAX:
+            self[code] = plain
+        return plain
+
+
+_FOLDS = _Folds()
+
+
 def _folded(text: str) -> str:
-    sound = text.encode("utf-8", "replace").decode().replace("\0", " ")
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", sound).casefold())
-    return "".join(char for char in plain if not unicodedata.combining(char))
+    return text.translate(_FOLDS)
 
 
 def _latin() -> tuple[bytes, bytes]:
@@ -96,28 +109,71 @@ def full_text(original: str, fields: Mapping[str, Any], ecs: Mapping[str, Any]) 
     Blanks stand between words, ` = ` stands between texts, so that a phrase ends with its text.
     A record that is JSON or XML is left out: its values are the same without escapes and tags.
     """
-    line = "" if is_marked_up(original, fields) else original
-    parts = {line: None} if line else {}
-    for tree in (fields, ecs):
-        for top in tree.values():
-            for value in (top,) if type(top) is str else leaves(top):
-                text = value if type(value) is str else shown(value)
-                if not text or text in parts:
-                    continue
-                if line:
-                    begin = line.find(text)
-                    if begin >= 0 and _is_whole(line, begin, begin + len(text)):
-                        continue
-                parts[text] = None
-    if _BREAK in "".join(parts):
-        parts = {part.replace(_BREAK, " "): None for part in parts}
-    return _spread(f"\n{_BREAK}\n".join(parts))
+    return full_texts([(original, fields, ecs)])[0]
+
+
+def full_texts(records: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Any]]]) -> list[str]:
+    """The same for many records at once, which cost a third each: what they repeat is split once.
+
+    A record is its line, its fields and its fields in ECS.
+    """
+    lines, told = [], []
+    for original, fields, ecs in records:
+        lines.append("" if is_marked_up(original, fields) else original)
+        told.append(_texts(fields, ecs))
+    different = list(dict.fromkeys(chain.from_iterable(told)))
+    spelled = dict(zip(different, _spelled(different), strict=True))
+    found = []
+    for line, texts in zip(_spelled(lines), told, strict=True):
+        once = map(spelled.__getitem__, dict.fromkeys(texts))
+        more = dict.fromkeys([one for one in once if one not in line])
+        found.append("=".join((line, *more) if line else more).strip())
+    return found
+
+
+def _texts(*trees: Mapping[str, Any]) -> list[str]:
+    """All values as texts."""
+    found: list[str] = []
+    for tree in trees:
+        for value in tree.values():
+            kind = type(value)
+            if kind is str:
+                found.append(value)
+            elif kind is int:
+                found.append(str(value))
+            else:
+                found.extend(map(shown, leaves(value)))
+    return found
+
+
+def _spelled(texts: list[str]) -> list[str]:
+    """The words of each text with one blank between and around them; empty when there are none."""
+    simple = [text for text in texts if text.isascii()]
+    spread = _spread_together(simple)
+    if len(simple) == len(texts):
+        return spread
+    rest = iter(spread)
+    return [next(rest) if text.isascii() else _padded(words(text)) for text in texts]
+
+
+def _spread_together(texts: list[str]) -> list[str]:
+    """The same for texts in ASCII; the work is done on all of them at once."""
+    joined = _BREAK.join(texts)
+    if joined.count(_BREAK) >= len(texts):  # somebody's text has the sign, or there is no text
+        return [_padded(words(text)) for text in texts]
+    spread = _spread(joined)
+    while "  " in spread:
+        spread = spread.replace("  ", " ")
+    for edge in (f" {_BREAK}", f"{_BREAK} "):
+        spread = spread.replace(edge, _BREAK)
+    found = f" {spread.strip()} ".replace(_BREAK, f" {_BREAK} ").split(_BREAK)
+    return [one if one != "  " else "" for one in found] if "  " in found else found
+
+
+def _padded(found: tuple[str, ...]) -> str:
+    return f" {' '.join(found)} " if found else ""
 
 
 def is_marked_up(original: str, fields: Mapping[str, Any]) -> bool:
     """Whether the line itself is left out of the full text, because its values say it better."""
     return bool(fields) and _MARKED_UP.match(original) is not None
-
-
-def _is_whole(line: str, begin: int, end: int) -> bool:
-    return (begin == 0 or line[begin - 1] in _EDGES) and (end == len(line) or line[end] in _EDGES)

@@ -9,6 +9,7 @@ import pytest
 
 from cgii.base import limits
 from cgii.base.errors import Invalid, Unavailable
+from cgii.model.event import Event
 from cgii.store import events_month
 from cgii.store.events import EventQuery, open_events
 from cgii.store.events_month import SLOT_BITS, path_of
@@ -68,6 +69,37 @@ def test_a_file_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
         store.write([make_event(1)])
     with pytest.raises(Unavailable):
         store.search(EventQuery())
+
+
+def test_a_file_of_the_version_before_is_read_and_written_on(tmp_path: Path) -> None:
+    path = path_of(tmp_path, "2026-11")
+    old = [make_event(seq, at=NOON + timedelta(minutes=seq)) for seq in range(9)]
+    make_first_version(path, old)
+    store, other = open_events("", tmp_path), open_events("", tmp_path)
+    assert store.count(EventQuery()) == 9
+    late = make_event(99, at=NOON + timedelta(minutes=4, seconds=1))
+    assert other.write([old[3], late, make_event(100, at=NOON - timedelta(days=9))]) == 2
+    assert [one.id for one in store.search(EventQuery(size=6)).events] == [
+        one.id for one in (*reversed(old[5:]), late, old[4])
+    ]
+    assert list(store.scan(EventQuery()))[1:] == [*old[:5], late, *old[5:]]
+    assert store.get_many([old[2].id, late.id]) == {old[2].id: old[2], late.id: late}
+    assert {one.value: one.count for one in store.top_values(EventQuery(), "source")} == {
+        old[0].source: 11
+    }
+
+
+def make_first_version(path: Path, events: list[Event]) -> None:
+    """A month as version 1 of the tables kept it: documents under the position of their event."""
+    db = events_month.connect(path)
+    events_month.insert(db, events)
+    db.execute("UPDATE document SET number = -number")
+    for position, number in db.execute("SELECT position, kept FROM event").fetchall():
+        db.execute("UPDATE document SET number = ? WHERE number = ?", (position, -number))
+    db.execute("ALTER TABLE document RENAME COLUMN number TO position")
+    db.execute("ALTER TABLE event DROP COLUMN kept")
+    db.execute("PRAGMA user_version = 1")
+    db.close()
 
 
 def test_another_store_writes_on_after_a_month_was_set_aside(tmp_path: Path) -> None:

@@ -38,11 +38,18 @@ def test_what_is_said_means_the_same(pattern: str, text: str) -> None:
 @pytest.mark.parametrize(
     "pattern",
     ["ñ", "(?i)a", "(?P<n>a)", "\\bx", "a{60}",
-     "^a|b$", "x^y", "[[:alpha:]]", "\\x41", "\\pL", "(a",
+     "(^a)", "x^y", "a$*", "^*", "[[:alpha:]]", "\\x41", "\\pL", "(a",
      "a)", "[a", "*a", "a{x}", "[b-a]", "\\", "a**", "[^\\w\\W]", "(" * 40 + ")" * 40],
 )  # fmt: skip
 def test_what_cannot_be_said_is_left_to_the_documents(pattern: str) -> None:
     assert lucene_regex(pattern) is None
+
+
+def test_the_ends_of_a_text_need_not_be_said() -> None:
+    for pattern in ("^(a|b)$", "^(a|b)", "(a|b)$"):
+        assert lucene_regex(pattern) == lucene_regex("(a|b)")
+    assert lucene_regex("^a|b$") == lucene_regex("a|b")
+    assert lucene_regex("a\\$") == lucene_regex("a[$]")
 
 
 @given(text=st.text(alphabet=st.sampled_from(list('a0.*?[](){}|\\"~@&#<>^$ñ日- ')), max_size=8))

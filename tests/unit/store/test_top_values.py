@@ -1,0 +1,83 @@
+"""The most frequent values of a field: each way of counting gives what a plain count gives."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cgii.base import limits
+from cgii.store.events import EventQuery, EventStore, open_events
+from cgii.store.query_fields import comparable
+from tests.event_oracle import NOON, make_event
+
+LONG = "x" * (limits.HOT_VALUE_CHARS_MAX + 1)
+USERS = ["ana", "Ana", "luis", "ana maría", "a\x1fb", LONG, ["ana", "eva", "ana"], [], None, "-"]
+EVENTS = [
+    make_event(
+        number,
+        at=NOON + timedelta(seconds=number),
+        ecs={"user.name": USERS[number % len(USERS)], "event.code": str(number % 7)},
+        fields={},
+        entity_id=number % 3,
+    )
+    for number in range(600)
+]
+
+
+def counted(numbers: range, users: list[object] = USERS) -> Counter[str]:
+    """How many of these events have each value."""
+    totals: Counter[str] = Counter()
+    for number in numbers:
+        value = users[number % len(users)]
+        each = value if isinstance(value, list) else [value]
+        totals.update({comparable("user.name", one) for one in each if one is not None})
+    return totals
+
+
+@pytest.fixture(params=["grouped", "apart", "in small parts"])
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[EventStore]:
+    if request.param != "grouped":
+        monkeypatch.setattr(limits, "TOP_GROUPED_MAX", 5)
+    if request.param == "in small parts":
+        monkeypatch.setattr(limits, "TOP_ROWS_AT_ONCE", 3)
+    store = open_events("", tmp_path)
+    store.write(EVENTS)
+    yield store
+    store.close()
+
+
+def top(store: EventStore, query: EventQuery) -> Counter[str]:
+    return Counter({one.value: one.count for one in store.top_values(query, "user.name", 99)})
+
+
+def test_over_everything(store: EventStore) -> None:
+    assert top(store, EventQuery()) == counted(range(600))
+
+
+def test_over_a_stretch(store: EventStore) -> None:
+    query = EventQuery(start=NOON + timedelta(seconds=100), end=NOON + timedelta(seconds=450))
+    assert top(store, query) == counted(range(100, 450))
+
+
+def test_over_one_entity_and_what_a_search_finds(store: EventStore) -> None:
+    assert top(store, EventQuery(entity_ids=frozenset({1}))) == counted(range(1, 600, 3))
+    assert top(store, EventQuery("event.code:3")) == counted(range(3, 600, 7))
+    assert top(store, EventQuery("NOT event.code:3")) == counted(range(600)) - counted(
+        range(3, 600, 7)
+    )
+
+
+def test_over_what_only_documents_tell(store: EventStore) -> None:
+    query = EventQuery("event.code:/[3]/")
+    assert top(store, query) == counted(range(3, 600, 7))
+
+
+@pytest.mark.parametrize("value", ["a\ue001b", "a\x01b", "a\xa0b", "a b"])
+def test_signs_that_words_cannot_hold(tmp_path: Path, value: str) -> None:
+    store = open_events("", tmp_path)
+    store.write([make_event(one, ecs={"user.name": value}, fields={}) for one in range(3)])
+    assert top(store, EventQuery()) == {comparable("user.name", value): 3}
