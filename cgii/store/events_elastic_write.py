@@ -13,7 +13,7 @@ from cgii.base.errors import Unavailable
 from cgii.base.logs import logger
 from cgii.model.event import Event
 from cgii.store import elastic_template
-from cgii.store.elastic_document import Written, written
+from cgii.store.elastic_document import Written, written_together
 from cgii.store.events_elastic_bulk import Item, send
 from cgii.store.events_elastic_link import Link, reason_of, refusal
 from cgii.store.events_month import first_moment, month_of
@@ -58,7 +58,7 @@ class Writer:
             asked = [key for key, event in new.items() if _may_be_in(other, event, month)]
             for key in known(self._link, other, asked):
                 del new[key]
-        documents = {key: written(event) for key, event in new.items()}
+        documents = {one.id: one for one in written_together(new.values())}
         index = self._link.index_of(month)
         items = [Item(index, one.id, one.document) for one in documents.values()]
         outcome = send(self._link, items, self._closing)
