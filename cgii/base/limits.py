@@ -103,6 +103,7 @@ PRUNE_ROWS = 2_000  # deleted in one transaction
 PRUNE_TURNS_MAX = 50  # such transactions in one run of a job
 INVITATION_HOURS = 24  # until a sensor's invitation ends
 SIGNATURE_AGE_SECONDS_MAX = 300  # of a signed request, either way: clocks differ
+PUSHED_RETRY_SECONDS = (2, 5, 15, 60, 300)  # between looks whether pushed inputs can start now
 SENSOR_KEY_DAYS = 60  # a sensor then makes itself a new key
 SENSOR_REPORT_SECONDS = 60  # between two reports of a sensor on itself
 SENSOR_NEWS_SECONDS = 5  # until it tells what came of new settings
