@@ -114,6 +114,7 @@ FOLLOW_SCAN_SECONDS = 2  # between two looks for new files of a pattern
 FOLLOW_FILES_MAX = 2_000  # of one pattern, the newest
 FOLLOW_FORGET_LOOKS = 60  # without a file that was followed before; its disk may come late
 FOLLOW_LOOKED_AT_MAX = 50_000  # names that one look at a pattern may take
+LEFT_OUT_TOLD_SECONDS = 60  # between two records about files of a pattern that have no room
 FOLLOW_OPEN_MAX = 200  # of one pattern at once; the quietest is closed
 FOLLOW_QUIET_SECONDS = 30  # a renamed or deleted file that brings nothing new is finished then
 WHOLE_FILES_MAX = 5_000  # of one pattern; their places are written with each batch

@@ -169,7 +169,8 @@ def _files(one: FollowConfig) -> Finding:
     name = str(one.path)
     if not (one.is_pattern or one.is_whole):
         return _file(one.path)
-    found = matching(name)
+    matched = matching(name)
+    found = matched.files
     unreadable = [seen.path for seen in found if not os.access(seen.path, os.R_OK)]
     if unreadable:
         return Finding(
@@ -178,6 +179,9 @@ def _files(one: FollowConfig) -> Finding:
     folder = one.path if os.path.isdir(one.path) else _fixed_part(one.path)
     if not os.access(folder, os.R_OK | os.X_OK):
         return Finding(name, False, f"no se puede leer la carpeta {folder}")
+    if matched.beyond:
+        most = limits.FOLLOW_LOOKED_AT_MAX
+        return Finding(name, False, f"tiene más de {most} nombres; los demás no se miran")
     return Finding(name, True, f"{len(found)} archivos ahora")
 
 
