@@ -19,6 +19,7 @@ from cgii.collect.listen import Inputs, Listener, back_off
 from cgii.collect.ports import ports_of, why_not
 from cgii.collect.pushed import Pushed
 from cgii.collect.reporting import Reporter
+from cgii.collect.rights import keep_from_children
 from cgii.collect.send import Authorise, Sender, by_key, by_token
 from cgii.collect.spool import Spool
 
@@ -193,6 +194,7 @@ def inputs_of(config: SensorConfig, definitions: Definitions) -> Inputs:
 
 def run(config: SensorConfig, file: Path) -> None:
     """Be the sensor that `file` describes until the process is told to stop."""
+    keep_from_children()
     folder = folder_of(config, file)
     spool = Spool(folder, bytes_max=config.spool_mib_max << 20)
     identity, pushed = Identity(folder), Pushed(folder / "pushed")
