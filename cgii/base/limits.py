@@ -32,6 +32,7 @@ GUESS_JSON_BYTES = 16 * 1024 * 1024  # the same where the first record alone is 
 EVTX_DAMAGED_RECORDS_MAX = 1_000  # a log with more is given up
 READ_CHUNK_BYTES = 256 * 1024
 HEADING_BYTES_MAX = 32 * 1024  # of the lines that explain others; each record carries them
+QUOTED_LINES_MAX = 100  # of one record whose quoted values have line breaks
 RECORD_LINES_MAX = 10_000  # of one record of several lines
 SCAN_WAITING_MATCHES = 50_000  # matches that `scan` sorts by time before correlations count them
 
