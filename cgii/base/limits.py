@@ -278,7 +278,6 @@ QUERY_DEPTH_MAX = 20
 QUERY_CONDITIONS_MAX = 200  # SQLite nests an expression 1,000 deep at most
 QUERY_WILDCARDS_MAX = 8  # of `*` in one value
 QUERY_SECONDS_MAX = 10  # of one search in one file or index; then it is stopped with a sentence
-QUERY_ESTIMATE_ROWS = 2_000  # counted this far to choose the index that leaves the fewest rows
 PAGE_ROWS = 50
 PAGE_ROWS_MAX = 500
 EXPORT_ROWS_MAX = 100_000
@@ -323,7 +322,6 @@ PLAYBOOK_BYTES_MAX = 1024 * 1024
 PLAYBOOK_STEPS_MAX = 200
 
 # --- documents ---------------------------------------------------------------------------------
-REPORT_ROWS_MAX = 5_000
 TEXT_CHARS_MAX = 20_000  # of one free text field
 NAME_CHARS_MAX = 200
 
