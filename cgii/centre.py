@@ -14,6 +14,7 @@ from cgii.base import clock
 from cgii.base.errors import ContentError
 from cgii.base.settings import Settings
 from cgii.collect.definition import Definitions, load_definitions
+from cgii.collect.offered import OfferedSources
 from cgii.detect.detector import Detector
 from cgii.detect.indicator_watch import IndicatorWatch
 from cgii.detect.rule_watch import RuleWatch
@@ -71,6 +72,7 @@ class Centre:
         self._content: tuple[RuleSet, Content] | None = None
         self.indicators = IndicatorWatch(self.database, now)
         self.yara = YaraLibrary(settings.site, bounds_of(settings))
+        self.offered = OfferedSources(settings.site)
         self.mail = Mailer(settings)
         self.files_folder = settings.data / "evidence"
         self.documents_folder = settings.data / "documents"

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from cgii.base.ids import digest
+
 Kind = Literal["collectors", "rules", "playbooks", "reports", "dashboards"]
 KINDS: tuple[Kind, ...] = ("collectors", "rules", "playbooks", "reports", "dashboards")
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -41,6 +43,27 @@ def find(kind: Kind, pattern: str, site: Path | None = None) -> Iterator[Content
     for name in sorted(found):
         if found[name].path.stat().st_size:
             yield found[name]
+
+
+def stamp(kind: Kind, pattern: str, site: Path | None = None, *, leave_out: str = "") -> str:
+    """Another text whenever a file of `kind` came, went or was written; no file is opened.
+
+    Files below the folder `leave_out` do not count.
+    """
+    folders = [shipped(kind), *([site / kind] if site is not None else [])]
+    return digest(*(line for folder in folders for line in _stamps(folder, pattern, leave_out)))
+
+
+def _stamps(folder: Path, pattern: str, leave_out: str) -> Iterator[str]:
+    for path in sorted(folder.glob(pattern)):
+        name = path.relative_to(folder)
+        if name.parts[0] == leave_out:
+            continue
+        try:
+            stat = path.stat()
+        except OSError:  # it has just gone
+            continue
+        yield f"{name} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def reference(name: str) -> Path:

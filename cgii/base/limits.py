@@ -32,6 +32,7 @@ GUESS_JSON_BYTES = 16 * 1024 * 1024  # the same where the first record alone is 
 EVTX_DAMAGED_RECORDS_MAX = 1_000  # a log with more is given up
 READ_CHUNK_BYTES = 256 * 1024
 HEADING_BYTES_MAX = 32 * 1024  # of the lines that explain others; each record carries them
+QUOTED_LINES_MAX = 100  # of one record whose quoted values have line breaks
 RECORD_LINES_MAX = 10_000  # of one record of several lines
 SCAN_WAITING_MATCHES = 50_000  # matches that `scan` sorts by time before correlations count them
 
@@ -103,6 +104,7 @@ PRUNE_ROWS = 2_000  # deleted in one transaction
 PRUNE_TURNS_MAX = 50  # such transactions in one run of a job
 INVITATION_HOURS = 24  # until a sensor's invitation ends
 SIGNATURE_AGE_SECONDS_MAX = 300  # of a signed request, either way: clocks differ
+PUSHED_RETRY_SECONDS = (2, 5, 15, 60, 300)  # between looks whether pushed inputs can start now
 SENSOR_KEY_DAYS = 60  # a sensor then makes itself a new key
 SENSOR_REPORT_SECONDS = 60  # between two reports of a sensor on itself
 SENSOR_NEWS_SECONDS = 5  # until it tells what came of new settings
@@ -113,6 +115,7 @@ FOLLOW_SCAN_SECONDS = 2  # between two looks for new files of a pattern
 FOLLOW_FILES_MAX = 2_000  # of one pattern, the newest
 FOLLOW_FORGET_LOOKS = 60  # without a file that was followed before; its disk may come late
 FOLLOW_LOOKED_AT_MAX = 50_000  # names that one look at a pattern may take
+LEFT_OUT_TOLD_SECONDS = 60  # between two records about files of a pattern that have no room
 FOLLOW_OPEN_MAX = 200  # of one pattern at once; the quietest is closed
 FOLLOW_QUIET_SECONDS = 30  # a renamed or deleted file that brings nothing new is finished then
 WHOLE_FILES_MAX = 5_000  # of one pattern; their places are written with each batch
@@ -275,7 +278,6 @@ QUERY_DEPTH_MAX = 20
 QUERY_CONDITIONS_MAX = 200  # SQLite nests an expression 1,000 deep at most
 QUERY_WILDCARDS_MAX = 8  # of `*` in one value
 QUERY_SECONDS_MAX = 10  # of one search in one file or index; then it is stopped with a sentence
-QUERY_ESTIMATE_ROWS = 2_000  # counted this far to choose the index that leaves the fewest rows
 PAGE_ROWS = 50
 PAGE_ROWS_MAX = 500
 EXPORT_ROWS_MAX = 100_000
@@ -322,7 +324,6 @@ PLAYBOOK_BYTES_MAX = 1024 * 1024
 PLAYBOOK_STEPS_MAX = 200
 
 # --- documents ---------------------------------------------------------------------------------
-REPORT_ROWS_MAX = 5_000
 TEXT_CHARS_MAX = 20_000  # of one free text field
 NAME_CHARS_MAX = 200
 

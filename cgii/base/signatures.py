@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -26,6 +26,8 @@ _INPUT = re.compile(
 )  # fmt: skip
 _SIGNATURE = re.compile(r"cgii=:([A-Za-z0-9+/=]{88}):")
 KEY_BYTES = 32
+TIME_HEADER = "Cgii-Time"  # of an answer: the centre's time, for one request
+_TIME = re.compile(r'(\d{9,10})(?:;nonce="([\w-]{16,64})")?', re.ASCII)  # from 1973 to 2286
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,28 @@ def verify(public: bytes, signature: bytes, text: bytes) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def nonce_of(headers: Mapping[str, str]) -> str:
+    """The nonce of a request as it goes or comes; empty if it is not signed."""
+    signed = read_signed({name.lower(): value for name, value in headers.items()})
+    return "" if signed is None else signed.nonce
+
+
+def told_time(now: datetime, nonce: str) -> str:
+    """The value of TIME_HEADER in the answer to the request with this nonce, or with none."""
+    return f'{int(now.timestamp())};nonce="{nonce}"' if nonce else f"{int(now.timestamp())}"
+
+
+def read_told_time(text: str, nonce: str) -> datetime | None:
+    """The centre's time; None unless it was told for the request with this nonce, or with none.
+
+    Proxies, caches and other servers do not say this; the `Date` of an answer may be theirs.
+    """
+    told = _TIME.fullmatch(text)
+    if told is None or (told[2] or "") != nonce:
+        return None
+    return datetime.fromtimestamp(int(told[1]), UTC)
 
 
 def _components(method: str, path: str, digest: str) -> list[tuple[str, str]]:

@@ -9,16 +9,18 @@ DAY_CHARS = 10  # of 2026-11-22
 
 
 def moment_in(text: str, option: str, *, day_ends: bool) -> datetime:
-    """A moment as written; a day alone is one of La Paz, and as an end it counts whole."""
+    """A moment as written, by La Paz unless it says another offset; as an end a day counts whole.
+
+    Raises Invalid.
+    """
     try:
-        if len(text) > DAY_CHARS:
-            return clock.parse(text)
-        day = datetime.fromisoformat(text).replace(tzinfo=clock.LA_PAZ)
+        moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise Invalid(
-            "{option} «{text}» no es una fecha; escriba por ejemplo 2026-11-22 o "
-            "2026-11-22T10:05-04:00.",
+            "{option} «{text}» no es una fecha; escriba por ejemplo 2026-11-22 o 2026-11-22T10:05.",
             option=option,
-            text=text,
+            text=text[:40],
         ) from error
-    return day + timedelta(days=1) if day_ends else day
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=clock.LA_PAZ)
+    return moment + timedelta(days=1) if day_ends and len(text) <= DAY_CHARS else moment

@@ -1,6 +1,6 @@
 """`cgii quiet`: say when a sensor or source will be silent, so that nobody is alarmed."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -9,6 +9,7 @@ from sqlalchemy import select
 from cgii.base import clock
 from cgii.base.errors import Invalid, NotFound
 from cgii.cli.deeds import deed
+from cgii.cli.moments import moment_in
 from cgii.cli.sensors import find_sensor
 from cgii.model.records import Sensor
 from cgii.model.silence import QuietWindow
@@ -34,7 +35,7 @@ def add(
     if bool(sensor) == every:
         raise Invalid("Diga de qué sensor es la pausa (--sensor), o que es de todos.")
     with deed(owner) as (_, act):
-        begins = _moment(start) if start else act.now
+        begins = moment_in(start, "--from", day_ends=False) if start else act.now
         window = add_quiet_window(
             act,
             sensor_key=_key(act, sensor),
@@ -79,13 +80,3 @@ def _key(act: Act, sensor: str) -> str:
     if sensor in (EVERY, LOCAL):
         return sensor
     return f"sensor:{find_sensor(act.session, sensor).id}"
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Invalid(
-            "«{text}» no es un momento. Escriba, por ejemplo, 2026-11-22T14:05.", text=text[:40]
-        ) from error
-    return moment.replace(tzinfo=clock.LA_PAZ) if moment.tzinfo is None else moment

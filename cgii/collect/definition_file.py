@@ -326,7 +326,9 @@ class DefinitionFile:
         key = "heading" if heading is not None else "record"
         if key == "record" and self.data.get("parser") != "patterns":
             self._wrong(("record",), "«record» es de definiciones con el analizador «patterns»")
-        self._known_keys((key,), ("lines",) if key == "heading" else ("begins", "continues"))
+        self._known_keys(
+            (key,), ("lines", "quoted") if key == "heading" else ("begins", "continues")
+        )
         if self._one_of(("record", "continues"), ("indented",)):
             return Shape(begins=indented_lines_continue)
         regexes = self._texts((key, "lines" if key == "heading" else "begins"))
@@ -336,7 +338,17 @@ class DefinitionFile:
         found = self._compiled((key,), "|".join(f"(?:{one})" for one in regexes))
         if found is None:
             return Shape()
-        return Shape(heads=found.match) if key == "heading" else Shape(begins=found.match)
+        if key == "record":
+            return Shape(begins=found.match)
+        return Shape(heads=found.match, quoted=self._quoted())
+
+    def _quoted(self) -> bytes:
+        """What divides columns that may be quoted over several lines; empty if none are."""
+        wanted = self._at(("heading", "quoted"))
+        if not isinstance(wanted, bool | None):
+            self._wrong(("heading", "quoted"), "«quoted» es true o false")
+        separator = self._at(("options", "separator"))
+        return str("," if separator is None else separator).encode() if wanted else b""
 
     def _fingerprint(self) -> Fingerprint:
         place: Place = ("fingerprint",)

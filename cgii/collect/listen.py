@@ -8,7 +8,7 @@ keeps the events.
 import asyncio
 import random
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cgii.base import clock, limits, logs
@@ -226,10 +226,13 @@ class Listener:
             EVENTS_DROPPED.labels(_way(batch), "stopped").inc(len(batch.raws))
 
 
-def back_off(tries: int, share: float) -> float:
-    """Seconds before the next try: longer each time, with up to half of it by chance (0 to 1)."""
-    longest = limits.LISTEN_RETRY_SECONDS[min(tries, len(limits.LISTEN_RETRY_SECONDS) - 1)]
-    return longest * (0.5 + share / 2)
+def back_off(tries: int, share: float, pauses: Sequence[float] = ()) -> float:
+    """Seconds before the next try: longer each time, with up to half of it by chance (0 to 1).
+
+    `pauses` in place of those while the centre is unavailable.
+    """
+    longest = pauses or limits.LISTEN_RETRY_SECONDS
+    return longest[min(tries, len(longest) - 1)] * (0.5 + share / 2)
 
 
 def _way(batch: Batch) -> str:

@@ -65,6 +65,12 @@ class Pushed:
             self.problem = problem
         log.error("the pushed inputs cannot be used", reason=problem)
 
+    def work(self, version: str) -> None:
+        """The inputs of this version are in use."""
+        if version == self.inputs_version and self.problem:
+            self.problem = ""
+            log.info("the pushed inputs are in use now")
+
     def keep_sources(self, version: str, files: Mapping[str, str]) -> None:
         """Replace the pushed definitions as a whole, but those that can be none. Raises OSError."""
         written, there, old = (self._folder / f"sources{end}" for end in (".new", "", ".old"))

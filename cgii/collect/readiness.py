@@ -28,6 +28,7 @@ from cgii.collect.inputs.tls import TlsFiles, server_context
 from cgii.collect.mailbox import connected
 from cgii.collect.outgoing import Asker, address_of
 from cgii.collect.packets.child import SOURCE as PACKETS
+from cgii.collect.ports import ports_of, why_not
 from cgii.collect.sensor import sender_of
 from cgii.collect.spool import SUFFIX
 
@@ -128,20 +129,14 @@ def _centre(sensor: SensorConfig, spool: Path) -> Iterator[Finding]:
 
 # --- what listens -------------------------------------------------------------------------------
 def _ports(sensor: SensorConfig, *, is_running: bool) -> Iterator[Finding]:
-    for way, port, kind in (
-        ("UDP", sensor.syslog_udp_port, socket.SOCK_DGRAM),
-        ("TCP", sensor.syslog_tcp_port, socket.SOCK_STREAM),
-        ("TLS", sensor.syslog_tls_port, socket.SOCK_STREAM),
-        ("NetFlow", sensor.netflow_port, socket.SOCK_DGRAM),
-    ):
-        if port is None:
-            continue
-        kind_of = "" if way == "NetFlow" else "syslog "
-        name = f"{kind_of}{way} {sensor.host}:{port}"
+    for port in ports_of(sensor):
+        name = f"{port.way} {sensor.host}:{port.number}"
         if is_running:  # it is the sensor that has it
             yield Finding(name, True, "un sensor con esta cola está en marcha")
+        elif reason := why_not(sensor.host, port):
+            yield Finding(name, False, f"no se puede usar: {reason}")
         else:
-            yield _port(name, sensor.host, port, kind)
+            yield Finding(name, True, "libre")
 
 
 def _interface(name: str) -> Finding:
@@ -152,18 +147,6 @@ def _interface(name: str) -> Finding:
     except PermissionError:
         return Finding(name, False, "falta el permiso CAP_NET_RAW para capturar")
     return Finding(name, True, "se puede capturar")
-
-
-def _port(name: str, host: str, port: int, kind: socket.SocketKind) -> Finding:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, kind) as probe:
-        if kind == socket.SOCK_STREAM:  # as the listener: what has just ended is not in the way
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return Finding(name, False, f"no se puede usar: {error.strerror}")
-    return Finding(name, True, "libre")
 
 
 def _certificate(files: TlsFiles, now: datetime) -> Finding:
@@ -186,7 +169,8 @@ def _files(one: FollowConfig) -> Finding:
     name = str(one.path)
     if not (one.is_pattern or one.is_whole):
         return _file(one.path)
-    found = matching(name)
+    matched = matching(name)
+    found = matched.files
     unreadable = [seen.path for seen in found if not os.access(seen.path, os.R_OK)]
     if unreadable:
         return Finding(
@@ -195,6 +179,9 @@ def _files(one: FollowConfig) -> Finding:
     folder = one.path if os.path.isdir(one.path) else _fixed_part(one.path)
     if not os.access(folder, os.R_OK | os.X_OK):
         return Finding(name, False, f"no se puede leer la carpeta {folder}")
+    if matched.beyond:
+        most = limits.FOLLOW_LOOKED_AT_MAX
+        return Finding(name, False, f"tiene más de {most} nombres; los demás no se miran")
     return Finding(name, True, f"{len(found)} archivos ahora")
 
 

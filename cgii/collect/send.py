@@ -3,9 +3,7 @@
 import gzip
 import ssl
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any
@@ -15,7 +13,7 @@ import orjson
 
 from cgii.base import clock, limits
 from cgii.base.errors import CgiiError, Invalid, NotAllowed, NotSignedIn, Unavailable
-from cgii.base.signatures import SecretKey
+from cgii.base.signatures import TIME_HEADER, SecretKey, nonce_of, read_told_time
 from cgii.collect import convert
 from cgii.collect.buffer import Batch
 from cgii.collect.listen import back_off
@@ -24,7 +22,6 @@ PATH = "/api/v1/ingest"
 REFUSED = frozenset({400, 413, 422})  # what is said of a batch, not of the moment
 PACK_LEVEL = 5  # a third of the time of 9 for nearly the same size
 NO_CENTRE = "En la dirección del centro responde otra cosa, quizás un proxy en mantenimiento."
-SANE_YEARS = range(2000, 2200)
 WORTH_ANOTHER_TRY = timedelta(seconds=30)  # that our clock was found to be off
 
 # Path, body, the time by the centre's clock → the headers by which the centre knows the sender.
@@ -53,7 +50,7 @@ class Sender:
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self._authorise = authorise
-        self.skew = timedelta(0)  # our clock before the centre's, as its last answer said
+        self.skew = timedelta(0)  # our clock before the centre's, as it told last
         self._client = httpx2.Client(
             base_url=centre.rstrip("/"),
             timeout=limits.SEND_TIMEOUT_SECONDS,
@@ -119,10 +116,9 @@ class Sender:
             raise Unavailable(
                 "El centro no responde: {reason}.", reason=str(error) or type(error).__name__
             ) from error
-        with suppress(TypeError, ValueError):  # a centre that tells no time has our time
-            there = parsedate_to_datetime(answer.headers.get("Date", ""))
-            if there.year in SANE_YEARS:
-                self.skew = clock.now() - there.replace(tzinfo=there.tzinfo or UTC)
+        there = read_told_time(answer.headers.get(TIME_HEADER, ""), nonce_of(ours))
+        if there is not None:
+            self.skew = clock.now() - there
         return answer
 
 

@@ -1,5 +1,8 @@
 """Makes records of a file's lines: those that a heading explains, and those of several lines.
 
+Under a heading a quoted value may have line breaks; the lines of such a record are joined by CR,
+for LF divides it from its heading.
+
 Each line gives one result, in order: a record with the bytes it takes in the file, or nothing and
 its bytes, where it is part of another one or only explains others. So whoever counts results
 counts lines, and numbers records the same however often and in whatever pieces a file is read.
@@ -22,10 +25,14 @@ MORE = "…".encode()  # ends a record whose other lines were too many
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How lines make records: which explain those after them, which begin one. None: each does."""
+    """How lines make records: which explain those after them, which begin one. None: each does.
+
+    `quoted` divides columns whose values may stand in quotes; empty: quotes mean nothing.
+    """
 
     heads: Matcher | None = None
     begins: Matcher | None = None
+    quoted: bytes = b""
 
     def cutter(self) -> "RecordCutter":
         """A cutter at the beginning of a file."""
@@ -51,6 +58,7 @@ class RecordCutter:
         self._lines = LineCutter()
         self._heading: list[bytes] = []
         self._is_heading = False  # the line before was part of it
+        self._open: list[tuple[bytes, int]] = []  # lines up to one that closes a quote, with sizes
         self._held: list[bytes] = []  # the lines of a record that has not ended
         self._held_size = self._held_lines = self._text_size = 0
         self._cut = ""  # why what continues is dropped: its record was given out without it
@@ -66,10 +74,16 @@ class RecordCutter:
 
     def end(self) -> Cut:
         """The last record, when nothing more can come."""
-        return [*self._records(self._lines.end()), *self._release()]
+        found, heads = self._records(self._lines.end()), self._shape.heads
+        while self._open and heads is not None:
+            found += self._apart(heads)
+        return [*found, *self._release()]
 
     def rest(self) -> Cut:
-        """The last record, when nothing came for a while; a line that is half written waits."""
+        """The last record, when nothing came for a while.
+
+        A line that is half written waits, and a quote that is open.
+        """
         if self._lines.pending or not self._held:
             return []
         self._cut = "late"
@@ -94,16 +108,52 @@ class RecordCutter:
 
     def _records(self, lines: Cut) -> Cut:
         if self._shape.heads is not None:
-            return [self._under_heading(line, size, self._shape.heads) for line, size in lines]
+            heads = self._shape.heads
+            return [one for line in lines for one in self._under_heading(*line, heads)]
         if self._shape.begins is not None:
             return [one for line in lines for one in self._joined(*line, self._shape.begins)]
         return lines
 
-    def _under_heading(self, line: bytes, size: int, heads: Matcher) -> tuple[bytes, int]:
+    def _under_heading(self, line: bytes, size: int, heads: Matcher) -> Cut:
         bare = _bare(line)
+        before: Cut = []
+        while self._open and heads(bare) is not None:  # which is no part of a value
+            before += self._apart(heads)
+        if self._open:
+            return self._continued(bare, size, heads)
         if self._explains(bare, heads) or not bare.strip():
-            return NOTHING, size
-        return b"\n".join((*self._heading, bare)), size
+            return [*before, (NOTHING, size)]
+        if self._shape.quoted and b'"' in bare:
+            return [*before, *self._continued(bare, size, heads)]
+        return [*before, (self._explained(bare), size)]
+
+    def _continued(self, bare: bytes, size: int, heads: Matcher) -> Cut:
+        """Take a line of a record that may have several; the record once its quotes are closed."""
+        is_open = stays_open(bare, self._shape.quoted, is_open=bool(self._open))
+        self._open.append((bare, size))
+        self._held_size += size
+        if not is_open:
+            text = b"\r".join(line for line, _ in self._open)
+            found = [(self._explained(text), self._held_size)]
+            found += [(NOTHING, 0)] * (len(self._open) - 1)
+            self._open, self._held_size = [], 0
+            return found
+        is_too_much = self._held_size > limits.LINE_BYTES_MAX
+        if is_too_much or len(self._open) >= limits.QUOTED_LINES_MAX:
+            return self._apart(heads)
+        return []
+
+    def _apart(self, heads: Matcher) -> Cut:
+        """A quote that nothing closes spoils its own line only; those after it are read anew."""
+        (first, size), *others = self._open
+        self._open, self._held_size = [], 0
+        found = [(self._explained(first), size)]
+        for line in others:
+            found += self._under_heading(*line, heads)
+        return found
+
+    def _explained(self, text: bytes) -> bytes:
+        return b"\n".join((*self._heading, text))
 
     def _explains(self, bare: bytes, heads: Matcher) -> bool:
         """Whether a line is part of a heading, which is then kept."""
@@ -162,3 +212,27 @@ class RecordCutter:
 
 def _bare(line: bytes) -> bytes:
     return line.rstrip(b"\r").removeprefix(BOM)
+
+
+def stays_open(line: bytes, separator: bytes, *, is_open: bool) -> bool:
+    """Whether a quoted value goes on in the next line; `is_open`: it began before this one.
+
+    Only at the beginning of a value does a quote open it, and two in it are one that is meant.
+    """
+    place = 0
+    while True:
+        if not is_open:
+            is_open = line[place : place + 1] == b'"'
+            end = place if is_open else line.find(separator, place)
+        else:
+            end = line.find(b'"', place)
+            if end < 0:
+                return True
+            if line[end + 1 : end + 2] == b'"':
+                end += 1
+            else:
+                is_open = False
+                end = line.find(separator, end)
+        if end < 0:
+            return False
+        place = end + 1

@@ -1,6 +1,6 @@
 """Keeps the rules in force as fresh as their folders and the record, without stopping detection."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -81,7 +81,8 @@ class RuleWatch:
             if written is None and before is not None:
                 return before  # what was written here would be lost from the set
             texts, number = written or ([], "")
-            revision = ids.digest(number, folders_stamp(self._site))
+            folders = content.stamp("rules", "**/*.y*ml", self._site, leave_out=NOT_WATCHED)
+            revision = ids.digest(number, folders)
             if before is not None and revision in (before.revision, self._refused):
                 return before
             rules = load_rules(self._site, texts=texts, cache=self._cache)
@@ -157,20 +158,3 @@ def written_rules(session: Session) -> list[RuleText]:
         .order_by(SiteRule.rule_id)
     )
     return [RuleText(row.rule_id, HERE, row.text if row.state == "active" else "") for row in rows]
-
-
-def folders_stamp(site: Path | None) -> str:
-    """Another text whenever a file of rules came, went or was written."""
-    folders = [content.shipped("rules"), *([site / "rules"] if site is not None else [])]
-    return ids.digest(*(line for folder in folders for line in _stamps(folder)))
-
-
-def _stamps(folder: Path) -> Iterator[str]:
-    for path in sorted(folder.rglob("*.y*ml")):
-        if path.relative_to(folder).parts[0] == NOT_WATCHED:
-            continue
-        try:
-            stat = path.stat()
-        except OSError:  # it has just gone
-            continue
-        yield f"{path.relative_to(folder)} {stat.st_size} {stat.st_mtime_ns}"

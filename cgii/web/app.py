@@ -23,11 +23,12 @@ from cgii.web.api import API
 from cgii.web.environment import STATIC, build_environment
 from cgii.web.failures import answer_failure
 from cgii.web.ingest_places import IngestPlaces
-from cgii.web.middleware import BodyAllowance, BodyLimit, Observing
+from cgii.web.middleware import BodyAllowance, BodyLimit, Observing, TellingTime
 from cgii.web.pace import Pace
 from cgii.web.pages import PAGES
 
 ROUTERS: tuple[APIRouter, ...] = (*PAGES, *API)
+OF_SENSORS = ("/api/v1/ingest", "/api/v1/sensors/")
 log = logger("web")
 
 
@@ -42,6 +43,7 @@ def create_app(centre: Centre) -> FastAPI:
         redoc_url=None,
         middleware=[
             Middleware(Observing, is_secure=centre.settings.secure_cookies),
+            Middleware(TellingTime, paths=OF_SENSORS, now=lambda: centre.clock()),
             Middleware(Catching),
             Middleware(BodyLimit, allowances=_allowances()),
         ],

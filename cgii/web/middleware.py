@@ -6,9 +6,10 @@ Plain ASGI, because Starlette's BaseHTTPMiddleware would read bodies and answers
 import asyncio
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from time import perf_counter
 
 import structlog
@@ -17,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cgii.base import counters, limits
+from cgii.base.signatures import TIME_HEADER, nonce_of, told_time
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -77,6 +79,30 @@ class Observing:
 
 def _request_id(given: str | None) -> str:
     return given if given and REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+class TellingTime:
+    """Tells sensors our time with every answer, also a refusal: they sign with it."""
+
+    def __init__(
+        self, app: ASGIApp, *, paths: tuple[str, ...], now: Callable[[], datetime]
+    ) -> None:
+        self._app = app
+        self._paths = paths
+        self._now = now
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(self._paths):
+            await self._app(scope, receive, send)
+            return
+        nonce = nonce_of(Headers(scope=scope))
+
+        async def send_with_time(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[TIME_HEADER] = told_time(self._now(), nonce)
+            await send(message)
+
+        await self._app(scope, receive, send_with_time)
 
 
 @dataclass(frozen=True)

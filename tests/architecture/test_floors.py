@@ -77,7 +77,7 @@ OWN_HOMES = {
         "detect.yara_child",
         "web.assets.install",
     ),
-    "ctypes": ("cli.supervise",),
+    "ctypes": ("cli.supervise", "collect.rights"),
     "pickle": (),
     "marshal": (),
     "shelve": (),

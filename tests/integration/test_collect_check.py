@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 
 from cgii.base.errors import Invalid
+from cgii.base.signatures import told_time
 from cgii.collect.certificate_dates import valid_from_to
 from tests.certificates import Authority
 from tests.imap_server import ImapServer
@@ -41,7 +41,7 @@ class Server:
 
             def say(self, status: int, body: bytes) -> None:
                 self.send_response_only(status)
-                self.send_header("Date", format_datetime(datetime.now(UTC) + server.ahead))
+                self.send_header("Cgii-Time", told_time(datetime.now(UTC) + server.ahead, ""))
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

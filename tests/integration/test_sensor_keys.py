@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import delete, select
 from starlette.testclient import TestClient
 
-from cgii.base.signatures import SecretKey
+from cgii.base.signatures import SecretKey, nonce_of, read_told_time
 from cgii.centre import Centre
 from cgii.model.entities import Entity
 from cgii.model.people import Role
@@ -231,6 +231,20 @@ def test_a_signature_of_another_time_is_refused_and_says_how_far(
     status, answer = machine.post(INGEST, batch())
     assert status == 401
     assert str(int(off.total_seconds())) in answer["detail"]
+
+
+@pytest.mark.parametrize("off", [timedelta(0), timedelta(minutes=6)])
+def test_every_answer_tells_our_time_to_the_request_it_answers(
+    pages: Pages, off: timedelta
+) -> None:
+    machine, body = enrolled(pages), orjson.dumps(batch())
+    machine.off = off
+    for path in (INGEST, REPORT, KEY, ENROL):
+        headers = machine.headers(path, body)
+        answer = pages.visit().post(path, content=body, headers=headers)
+        assert read_told_time(answer.headers["Cgii-Time"], nonce_of(headers)) == NOW
+    answer = pages.visit().post(INGEST, content=body, headers={"Authorization": "Bearer x"})
+    assert read_told_time(answer.headers["Cgii-Time"], "") == NOW
 
 
 def test_what_was_not_signed_is_not_taken(pages: Pages) -> None:

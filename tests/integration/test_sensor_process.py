@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,8 @@ from cgii.collect.spool import HEAD
 from tests.ports import free_port
 from tests.waiting import PATIENCE_SECONDS, until
 
+CAP_NET_RAW = 1 << 13
+GIVING = ("setpriv", "--inh-caps", "+net_raw", "--ambient-caps", "+net_raw")
 LINE = "<13>Nov 20 10:00:00 srv app: linea {number}"
 
 
@@ -85,10 +88,16 @@ class Sensor:
         )
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *through: str) -> None:
         command = [sys.executable, "-m", "cgii", "collect", "--config", str(self._config)]
-        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen([*through, *command], stderr=subprocess.DEVNULL)
         until(self._answers, "the sensor listens")
+
+    def capabilities(self, kind: str) -> int:
+        """What the system says that it has: a bit for each."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition(f"{kind}:")[2].split()[0], 16)
 
     def kill(self) -> None:
         if self._process is not None:
@@ -239,3 +248,17 @@ def test_a_second_sensor_on_the_same_spool_says_so(sensor: Sensor, centre: Centr
 
     assert done.returncode == 2
     assert "Otro proceso usa la cola del sensor" in done.stderr
+
+
+def may_give_capabilities() -> bool:
+    """Whether a process can be started here as a service with AmbientCapabilities."""
+    found = shutil.which(GIVING[0])
+    return found is not None and not subprocess.run([*GIVING, "true"], check=False).returncode
+
+
+def test_what_a_sensor_starts_does_not_inherit_its_capabilities(sensor: Sensor) -> None:
+    if not may_give_capabilities():
+        pytest.skip("setpriv may give no capabilities here")
+    sensor.start(*GIVING)
+    assert sensor.capabilities("CapAmb") == 0
+    assert sensor.capabilities("CapEff") & CAP_NET_RAW  # it opens interfaces again itself

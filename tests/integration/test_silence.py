@@ -217,6 +217,11 @@ def test_the_command_says_what_is_wrong(place: Path, arguments: tuple[str, ...])
     assert command("list", "--all") == ""
 
 
+def test_the_command_names_the_option_whose_moment_is_none(place: Path) -> None:
+    with pytest.raises(Invalid, match="--from «mañana»"):
+        command("add", "--sensor", "norte", "--hours", "2", "--reason", "x", "--from", "mañana")
+
+
 def test_a_pause_that_is_over_is_not_ended_again(place: Path) -> None:
     command("add", "--sensor", "norte", "--hours", "2", "--reason", "mudanza")
     command("end", "1")

@@ -10,6 +10,7 @@ from cgii.base.errors import Unavailable
 from cgii.base.ids import digest
 from cgii.collect.inputs.follow import Position
 from cgii.collect.inputs.following import wait
+from cgii.collect.inputs.left_out import LeftOut
 from cgii.collect.inputs.matching import Seen, matching, newest
 from cgii.collect.inputs.outlet import Outlet, short
 from cgii.collect.inputs.tries import Tries
@@ -32,12 +33,18 @@ class EventLogs:
 
     async def run(self, outlet: Outlet, stop: asyncio.Event) -> None:
         """Put the new records of each new or changed log until `stop`."""
-        reading = _Reading(self.source, outlet)
+        reading, left_out = _Reading(self.source, outlet), LeftOut(WAY, self.folder, outlet)
         before: set[str] = set()
         while not stop.is_set():
-            found = await asyncio.to_thread(matching, self.folder)
-            found = [seen for seen in found if seen.path.suffix.lower() == SUFFIX]
-            for seen in newest(found, limits.WHOLE_FILES_MAX):
+            matched = await asyncio.to_thread(matching, self.folder)
+            found = [seen for seen in matched.files if seen.path.suffix.lower() == SUFFIX]
+            chosen = newest(found, limits.WHOLE_FILES_MAX)
+            await left_out.names(matched.beyond)
+            others = {seen.path for seen in found} - {seen.path for seen in chosen}
+            await left_out.files(
+                {seen.key for seen in found if seen.path in others and not reading.is_read(seen)}
+            )
+            for seen in chosen:
                 # Twice the same: whoever copies it has ended.
                 if seen.signature in before and not stop.is_set():
                     await reading.read(seen, stop)
@@ -86,12 +93,18 @@ class _Reading:
         except (Unavailable, OSError) as error:
             log.warning("a log cannot be read", path=str(seen.path), reason=str(error))
 
+    def is_read(self, seen: Seen) -> bool:
+        """Whether all of it was delivered, as it lies there."""
+        return _Place.read(self._known(_stream_of(seen))).signature == seen.signature
+
+    def _known(self, stream: str) -> Position | None:
+        return self._places.get(stream) or self._outlet.known(stream)
+
     async def _read(self, seen: Seen, stop: asyncio.Event) -> None:
-        stream = f"{WAY}:{short(str(seen.path))}"
-        known = self._places.get(stream) or self._outlet.known(stream)
-        place = _Place.read(known)
-        if place.signature == seen.signature:
+        if self.is_read(seen):
             return
+        stream = _stream_of(seen)
+        known = self._known(stream)
         if seen.size > limits.EVTX_BYTES_MAX:
             await self._tell(seen, Loss("size"))
         else:
@@ -137,3 +150,7 @@ class _Reading:
         path = str(seen.path)
         log.warning("a part of a log was lost", path=path, reason=loss.reason, detail=loss.detail)
         await self._outlet.tell_loss(WAY, "damage", loss.reason, file=path, detail=loss.detail)
+
+
+def _stream_of(seen: Seen) -> str:
+    return f"{WAY}:{short(str(seen.path))}"

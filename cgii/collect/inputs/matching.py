@@ -33,13 +33,23 @@ class Seen:
         return f"{self.inode:x}.{self.size}.{self.changed_ns}"
 
 
-def matching(pattern: str) -> list[Seen]:
-    """The files now, by name; links are left out, so that a pattern stays within its folders."""
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What one look at a pattern found."""
+
+    files: list[Seen]  # by name
+    beyond: int  # further names, at which nobody looked; counted up to as many as were looked at
+
+
+def matching(pattern: str) -> Matched:
+    """The files now; links are left out, so that a pattern stays within its folders."""
     fixed = _fixed(pattern)
     if os.path.isdir(pattern):
         pattern = os.path.join(glob.escape(pattern), "*")
     names = glob.iglob(pattern, recursive=True)
-    return looked_at(_within(fixed, sorted(islice(names, limits.FOLLOW_LOOKED_AT_MAX))))
+    taken = sorted(islice(names, limits.FOLLOW_LOOKED_AT_MAX))
+    beyond = sum(1 for _ in islice(names, limits.FOLLOW_LOOKED_AT_MAX))
+    return Matched(looked_at(_within(fixed, taken)), beyond)
 
 
 def newest(found: list[Seen], most: int) -> list[Seen]:

@@ -17,6 +17,7 @@ from cgii.base import limits, logs
 from cgii.base.ids import token
 from cgii.collect.inputs.follow import ENDED, FollowedFile, Line, Position, is_of
 from cgii.collect.inputs.following import wait
+from cgii.collect.inputs.left_out import LeftOut
 from cgii.collect.inputs.matching import Seen, beside, matching, newest
 from cgii.collect.inputs.outlet import Outlet, at_start, short
 from cgii.collect.inputs.whole import opened
@@ -126,7 +127,7 @@ class _Followed:
         self._is_short = False  # of descriptors
         # Files that were read to their end and gave way, with their places.
         self._read: dict[tuple[int, int], Position] = {}
-        self._has_told_left = False
+        self._left_out = LeftOut(WAY, pattern.pattern, outlet)
         self._told: set[str] = set()
 
     def close(self) -> None:
@@ -136,9 +137,10 @@ class _Followed:
 
     async def look(self) -> None:
         """Find what is new, renamed or gone."""
-        found = await asyncio.to_thread(matching, self._pattern)
+        matched = await asyncio.to_thread(matching, self._pattern)
         # Packed files are read whole, and only where a pattern asks for them.
-        found = [seen for seen in found if seen.path.suffix != ".gz"]
+        await self._left_out.names(matched.beyond)
+        found = [seen for seen in matched.files if seen.path.suffix != ".gz"]
         if self._before and found:  # with nothing there at all, a disk may not be mounted yet
             await self._find_again(found)
         here = {seen.key: seen for seen in found}
@@ -164,13 +166,7 @@ class _Followed:
             await self._drop(key, self._files[key])
         for seen in newest(fresh, max(limits.FOLLOW_FILES_MAX - len(self._files), 0)):
             self._files[seen.key] = self._file(seen)
-        left = here.keys() - self._files.keys() - self._read.keys()
-        if left and not self._has_told_left:
-            self._has_told_left = True
-            self._warn("too many files of one pattern, the oldest are not followed", "")
-            await self._outlet.tell_loss(
-                WAY, "gap", "too many", pattern=self._pattern, count=len(left)
-            )
+        await self._left_out.files({*(here.keys() - self._files.keys() - self._read.keys())})
 
     async def _find_again(self, found: list[Seen]) -> None:
         """What was renamed out of the pattern while nobody looked is read to its end."""

@@ -12,6 +12,7 @@ from cgii.base import limits, logs
 from cgii.base.errors import Unavailable
 from cgii.collect.inputs.follow import Position
 from cgii.collect.inputs.following import wait
+from cgii.collect.inputs.left_out import LeftOut
 from cgii.collect.inputs.matching import Seen, matching
 from cgii.collect.inputs.outlet import Outlet, short
 from cgii.collect.inputs.tries import Tries
@@ -36,11 +37,12 @@ class WholeFiles:
 
     async def run(self, outlet: Outlet, stop: asyncio.Event) -> None:
         """Put the records of each new content until `stop`."""
-        reading = _Reading(self, outlet)
+        reading, left_out = _Reading(self, outlet), LeftOut(WAY, self.pattern, outlet)
         loop = asyncio.get_running_loop()
         since: dict[str, float] = {}
         while not stop.is_set():
-            found = await asyncio.to_thread(matching, self.pattern)
+            matched = await asyncio.to_thread(matching, self.pattern)
+            found = matched.files
             now = loop.time()
             since = {seen.signature: since.get(seen.signature, now) for seen in found}
             for seen in found:
@@ -49,6 +51,8 @@ class WholeFiles:
                 if is_whole and not stop.is_set():
                     await reading.read(seen, stop)
             await reading.forget_all_but(set(since))
+            await left_out.names(matched.beyond)
+            await left_out.files({*reading.left_over})
             await wait(stop, limits.FOLLOW_SCAN_SECONDS)
 
 
@@ -69,7 +73,7 @@ class _Reading:
         self._prefix = f"whole:{short(files.pattern)}#"
         self._places = {one.stream: one for one in outlet.known_within(self._prefix)}
         self._done = {one.epoch for one in self._places.values() if one.offset == READ}
-        self._left_over: set[str] = set()  # told to be too many; read when there is room
+        self.left_over: set[str] = set()  # signatures of too many; read when there is room
         self._tries = Tries()
 
     async def read(self, seen: Seen, stop: asyncio.Event) -> None:
@@ -77,10 +81,9 @@ class _Reading:
         if seen.signature in self._done:
             return
         if self._is_too_many(seen):
-            if seen.signature not in self._left_over:
-                self._left_over.add(seen.signature)
-                await self._tell(seen, "too many")
+            self.left_over.add(seen.signature)
             return
+        self.left_over.discard(seen.signature)
         try:
             await self._read(seen, stop)
         except (Unavailable, OSError) as error:
@@ -146,7 +149,7 @@ class _Reading:
                 self._tries.forget(place.stream)
                 await self._outlet.forget(self._files.source, place)
         self._done &= signatures
-        self._left_over &= signatures
+        self.left_over &= signatures
 
     async def _tell(self, seen: Seen, reason: str, detail: str = "") -> None:
         log.warning("a part of a file was lost", path=str(seen.path), reason=reason, detail=detail)

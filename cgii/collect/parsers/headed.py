@@ -1,6 +1,7 @@
 """Reads columns that a heading names: Zeek's TSV, W3C's `#Fields:`, CSV with names on top.
 
-The record carries its heading above itself (cgii/collect/shapes.py). Zeek's types are kept, so that
+The record carries its heading above itself, and a CR for each line break in a quoted value
+(cgii/collect/shapes.py). Zeek's types are kept, so that
 an event is the same as from Zeek's JSON.
 """
 
@@ -52,6 +53,9 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     if len(values) != len(heading.names):
         wanted = f"{len(values)} columns, the heading names {len(heading.names)}"
         raise Unreadable(rejects.NO_PATTERN, wanted)
+    if heading.is_quoted and "\r" in line:
+        line = line.replace("\r", "\n")
+        values = [value.replace("\r", "\n") for value in values]
     fields: dict[str, Any] = {"_path": heading.path} if heading.path else {}
     readers: Sequence[Read] = heading.readers or (str,) * len(values)
     for name, value, reader in zip(heading.names, values, readers, strict=True):

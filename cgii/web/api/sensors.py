@@ -8,9 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from cgii.base import content
 from cgii.base.errors import Invalid, NotSignedIn
-from cgii.base.ids import digest
 from cgii.base.signatures import KEY_BYTES, Signed, is_genuine, key_id, read_signed, verify
 from cgii.centre import Centre
 from cgii.model.records import Sensor
@@ -130,13 +128,9 @@ def _report(centre: Centre, sender: Sender, sent: ReportBody) -> dict[str, Any]:
         wanted = sensor_reports.settings_of(session, sender.id)
         if wanted is not None and wanted.version != sent.settings_version:
             answer["settings"] = {"version": wanted.version, "text": wanted.text}
-    files = {
-        found.name: found.path.read_text(encoding="utf-8", errors="replace")
-        for found in content.find("collectors", "*.yml", centre.settings.site)
-    }
-    version = digest("sources", *(part for pair in sorted(files.items()) for part in pair))
-    if version != sent.sources_version:
-        answer["sources"] = {"version": version, "files": files}
+    offer = centre.offered.current()
+    if offer.version != sent.sources_version:
+        answer["sources"] = {"version": offer.version, "files": offer.files}
     return answer
 
 

@@ -100,6 +100,22 @@ def test_columns_follow_the_heading_that_stands_above_them(tmp_path: Path) -> No
     ]
 
 
+def test_a_value_in_quotes_keeps_its_line_breaks(tmp_path: Path) -> None:
+    path = tmp_path / "informe.csv"
+    path.write_bytes(
+        b'"timestamp","ip","tag","banner"\r\n'
+        b'"2026-11-20 00:00:00","192.0.2.1","ftp","220 uno\r\n""dos"", tres\r\n"\r\n'
+        b'"2026-11-20 00:00:01","192.0.2.2","telnet","login:"\r\n'
+    )
+    raws = list(read_records(path, "shadowserver_report", DEFINITIONS))
+    origin = Origin("shadowserver_report", "s", "1")
+    events = normalize(origin, raws, DEFINITIONS, received_at=NOW).events
+
+    assert [one.fields["banner"] for one in events] == ['220 uno\n"dos", tres\n', "login:"]
+    assert [one.ecs["log.file.line"] for one in events] == [2, 5]
+    assert events[0].original.endswith('"220 uno\n""dos"", tres\n"')
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

@@ -11,7 +11,7 @@ import pytest
 
 from cgii.base import clock
 from cgii.base.errors import CgiiError, Invalid, NotAllowed, NotSignedIn, Unavailable
-from cgii.base.signatures import SecretKey, is_genuine, read_signed
+from cgii.base.signatures import SecretKey, is_genuine, read_signed, told_time
 from cgii.collect.buffer import Batch
 from cgii.collect.send import Authorise, Sender, by_key, by_token, pack, pause_before_next
 from cgii.model.event import Origin, Raw
@@ -116,7 +116,7 @@ def test_a_wrong_clock_signs_with_the_centres_time() -> None:
         is_fresh = abs(signed.created - there.timestamp()) < 300
         return httpx2.Response(
             200 if is_fresh else 401,
-            headers={"Date": format_datetime(there, usegmt=True)},
+            headers={"Cgii-Time": told_time(there, signed.nonce)},
             json={"events": 0},
         )
 
@@ -133,8 +133,7 @@ def test_a_refusal_with_a_right_clock_is_asked_once() -> None:
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         asked.append(request)
-        now = format_datetime(clock.now(), usegmt=True)
-        return httpx2.Response(401, headers={"Date": now})
+        return httpx2.Response(401, headers={"Cgii-Time": told_time(clock.now(), "")})
 
     with sender(answer) as centre, pytest.raises(NotSignedIn):
         centre.send(b"")
@@ -155,25 +154,40 @@ def test_a_proxy_that_says_200_takes_no_batch(answer: httpx2.Response) -> None:
         centre.send(b"")
 
 
-@pytest.mark.parametrize(
-    "date",
-    ["Fri, 31 Dec 9999 23:59:59 -0500", "Mon, 01 Jan 1951 00:00:00 +1400", "ayer", "", "1 2 3"],
-)
-def test_a_date_that_cannot_be_says_nothing_of_our_clock(date: str) -> None:
+def test_only_who_knows_the_request_tells_the_time() -> None:
+    late = clock.now() - timedelta(hours=3)
+    answers: list[dict[str, str]] = [
+        {"Date": format_datetime(late, usegmt=True)},  # a proxy's
+        {"Cgii-Time": told_time(late, "")},  # said to somebody who did not sign
+        {"Cgii-Time": told_time(late, "n" * 24)},  # said to another request, and kept
+    ]
+    asked = iter(answers)
+
     def answer(_: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, headers={"Date": date}, json={"events": 0})
+        return httpx2.Response(200, headers=next(asked), json={"events": 0})
+
+    key = SecretKey.fresh()
+    with sender(answer, by_key(lambda: key)) as centre:
+        for _ in answers:
+            centre.send(b"")
+            assert centre.skew == timedelta(0)
+
+
+@pytest.mark.parametrize("told", ["99999999999", "-5", "ayer", "", "1e9", "1764417600;nonce=x"])
+def test_a_time_that_cannot_be_says_nothing_of_our_clock(told: str) -> None:
+    def answer(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, headers={"Cgii-Time": told}, json={"events": 0})
 
     with sender(answer) as centre:
-        centre.send(b"")
         centre.send(b"")
         assert centre.skew == timedelta(0)
 
 
-def test_a_date_without_a_zone_is_in_utc() -> None:
+def test_who_shows_a_token_is_told_the_time_too() -> None:
     def answer(_: httpx2.Request) -> httpx2.Response:
-        told = clock.now().strftime("%a, %d %b %Y %H:%M:%S -0000")
-        return httpx2.Response(200, headers={"Date": told}, json={"events": 0})
+        there = clock.now() - timedelta(hours=3)
+        return httpx2.Response(200, headers={"Cgii-Time": told_time(there, "")}, json={"events": 0})
 
     with sender(answer) as centre:
         centre.send(b"")
-        assert abs(centre.skew) < timedelta(seconds=120)
+        assert abs(centre.skew - timedelta(hours=3)) < timedelta(seconds=120)

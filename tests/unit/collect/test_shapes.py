@@ -16,10 +16,25 @@ from cgii.collect.inputs.follow import FollowedFile
 from cgii.collect.shapes import LINES, Cut, RecordCutter, Shape, indented_lines_continue
 
 HEADED = Shape(heads=re.compile(rb"#").match)
+QUOTED = Shape(heads=re.compile(rb"#").match, quoted=b",")
 DATED = Shape(begins=re.compile(rb"\d{4}-").match)
 INDENTED = Shape(begins=indented_lines_continue)
 PARTS = st.sampled_from(
-    [b"#a\tb\n", b"#c\r\n", b"2026-1 uno\n", b"2026-2\r\n", b"  at x\n", b"\n", b"otra\n", b"  \n"]
+    [
+        b"#a\tb\n",
+        b"#c\r\n",
+        b"2026-1 uno\n",
+        b"2026-2\r\n",
+        b"  at x\n",
+        b"\n",
+        b"otra\n",
+        b"  \n",
+        b'"x\n',
+        b'1,"y\r\n',
+        b'z",2\n',
+        b'"a""b",c\n',
+        b'5" de alto\n',
+    ]
 )
 
 
@@ -47,6 +62,36 @@ def test_every_record_carries_the_heading_above_it() -> None:
     found = records(cut(HEADED, b"\xef\xbb\xbf#a\r\n#b\nuno\n\ndos\r\n#c\ntres\n#d\n"))
 
     assert found == [b"#a\n#b\nuno", b"#a\n#b\ndos", b"#c\ntres"]
+
+
+def test_a_quoted_value_may_have_line_breaks() -> None:
+    found = cut(QUOTED, b'#a,b\n1,"dos\r\n\ntres ""o"" ",x\n"4",5\n')
+
+    assert records(found) == [b'#a,b\n1,"dos\r\rtres ""o"" ",x', b'#a,b\n"4",5']
+    assert len(found) == 5, "each line has one result"
+
+
+@pytest.mark.parametrize("spoiled", [b'5" de alto,1', b'"a"b"c,1', b'a,b"'])
+def test_a_quote_within_a_value_opens_nothing(spoiled: bytes) -> None:
+    assert records(cut(QUOTED, b"#a,b\n" + spoiled + b"\nx,y\n"))[1] == b"#a,b\nx,y"
+
+
+def test_a_quote_that_nothing_closes_spoils_its_own_line_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "QUOTED_LINES_MAX", 3)
+    alone = [b'#a\n"uno', b"#a\ndos", b"#a\ntres"]
+
+    assert records(cut(QUOTED, b'#a\n"uno\ndos\ntres\n"x\ny"\n')) == [*alone, b'#a\n"x\ry"']
+    assert records(cut(QUOTED, b'#a\n"uno\ndos\n#b\n1\n')) == [*alone[:2], b"#b\n1"]
+    assert records(cut(QUOTED, b'#a\n"uno\ndos')) == alone[:2]
+
+
+def test_an_open_quote_takes_no_more_than_a_record_may_have() -> None:
+    line = b"x" * 99_999 + b"\n"
+    found = records(cut(QUOTED, b'#a\n"uno\n', line * 4, b'"2"\n'))
+
+    assert [len(one) for one in found] == [7, *[100_002] * 4, 6]
 
 
 def test_a_heading_without_end_is_not_kept() -> None:
@@ -82,7 +127,7 @@ def test_a_record_of_too_many_lines_loses_its_end_and_takes_no_other_number(
 
 
 @given(st.lists(PARTS, max_size=20), st.lists(st.integers(0, 200), max_size=6))
-@pytest.mark.parametrize("shape", [HEADED, DATED, INDENTED, LINES])
+@pytest.mark.parametrize("shape", [HEADED, QUOTED, DATED, INDENTED, LINES])
 def test_the_pieces_change_nothing(shape: Shape, parts: list[bytes], cuts: list[int]) -> None:
     whole = b"".join(parts)
     places = sorted({0, *(place for place in cuts if place < len(whole)), len(whole)})
@@ -95,12 +140,15 @@ def test_the_pieces_change_nothing(shape: Shape, parts: list[bytes], cuts: list[
 
 
 @given(st.lists(PARTS, max_size=20), st.data())
-@pytest.mark.parametrize("shape", [HEADED, DATED, INDENTED])
+@pytest.mark.parametrize("shape", [HEADED, QUOTED, DATED, INDENTED])
 @pytest.mark.parametrize("lines_max", [limits.RECORD_LINES_MAX, 2])
 def test_reading_goes_on_after_any_record(
     shape: Shape, lines_max: int, parts: list[bytes], data: st.DataObject
 ) -> None:
-    with patch.object(limits, "RECORD_LINES_MAX", lines_max):
+    with (
+        patch.object(limits, "RECORD_LINES_MAX", lines_max),
+        patch.object(limits, "QUOTED_LINES_MAX", min(lines_max, 100) + 1),
+    ):
         goes_on_after_any_record(shape, parts, data)
 
 
@@ -112,7 +160,7 @@ def goes_on_after_any_record(shape: Shape, parts: list[bytes], data: st.DataObje
     while after < len(found) and found[after][1] == 0:
         after += 1
     offset = sum(size for _, size in found[:after])
-    if shape is not HEADED and after and not records(found[:after]):
+    if shape.heads is None and after and not records(found[:after]):
         return
 
     cutter = shape.cutter()
@@ -140,6 +188,16 @@ def test_the_last_record_waits_for_its_end_but_not_for_ever(tmp_path: Path) -> N
     append(path, b"  at b\n")
     assert read(file, limits.FOLLOW_IDLE_POLLS - 1) == [], "the waiting begins anew"
     assert read(file) == [(0, b"2026-1 error\n  at a\n  at b")]
+
+
+def test_an_open_quote_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    append(path, b'#a,b\n1,"dos\n')
+    file = FollowedFile(path, None, QUOTED)
+
+    assert read(file, 50) == []
+    append(path, b'tres"\n4,5\n')
+    assert read(file) == [(0, b'#a,b\n1,"dos\rtres"'), (1, b"#a,b\n4,5")]
 
 
 def test_a_line_that_is_half_written_is_waited_for(tmp_path: Path) -> None:

@@ -129,12 +129,16 @@ def test_of_too_many_logs_the_newest_are_read(
 
     monkeypatch.setattr(_Reading, "read", remember)
 
+    kept = Kept(tmp_path)
+
     async def run() -> None:
-        async with collecting(Kept(tmp_path), EventLogs("windows_events", str(tmp_path))):
-            await until(lambda: len(read) == 2, "two are read")
+        async with collecting(kept, EventLogs("windows_events", str(tmp_path))):
+            await until(lambda: len(read) == 2 and len(kept.losses) > 0, "two are read")
+            await a_while()
 
     asyncio.run(run())
     assert read == {"a.evtx", "d.evtx"}
+    assert [(one["reason"], one["files"]) for one in kept.losses] == [("too many", 2)]
 
 
 # --- real logs ----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cgii.base.counters import EVENTS_DROPPED, total
 from cgii.collect.inputs.matching import matching
 from cgii.collect.inputs.pattern import FollowPattern
 from tests.unit.collect.inputs.collecting import Kept, a_while, collecting, until
@@ -302,7 +303,48 @@ def test_of_too_many_files_the_newest_are_read_and_the_rest_is_told_once(
 
     asyncio.run(run())
     assert sorted(kept.texts) == ["again", "line 3", "line 4", "line 5", "new"]
-    assert [(one["reason"], one["count"]) for one in kept.losses] == [("too many", 3)]
+    assert [(one["reason"], one["files"]) for one in kept.losses] == [("too many", 3)]
+
+
+def test_files_that_find_no_room_later_are_told_too(
+    logs: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.FOLLOW_FILES_MAX", 1)
+    monkeypatch.setattr("cgii.base.limits.LEFT_OUT_TOLD_SECONDS", 0)
+
+    async def run() -> None:
+        append(logs / "new.log", "new")
+        before = total(EVENTS_DROPPED)
+        async with collecting(kept, follow(logs)):
+            await has(kept, "new")
+            for number in range(2):
+                append(logs / f"{number}.txt", f"old {number}")
+                os.utime(logs / f"{number}.txt", (1_000,) * 2)
+                (logs / f"{number}.txt").rename(logs / f"{number}.log")
+                await until(lambda: len(kept.losses) > number, "it is told")  # noqa: B023
+        assert total(EVENTS_DROPPED) - before == 2  # and stands in the sensor's report
+
+    asyncio.run(run())
+    assert [one["files"] for one in kept.losses] == [1, 1]
+
+
+def test_names_that_nobody_looks_at_are_told_once(
+    logs: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.FOLLOW_LOOKED_AT_MAX", 2)
+
+    async def run() -> None:
+        for number in range(3):
+            append(logs / f"{number}.log", f"line {number}")
+        before = total(EVENTS_DROPPED)
+        async with collecting(kept, follow(logs)):
+            await until(lambda: len(kept.texts) == 2 and len(kept.losses) > 0, "two are read")
+            await a_while()
+        assert total(EVENTS_DROPPED) - before == 1
+
+    asyncio.run(run())
+    told = [(one["reason"], one["files"], one["pattern"]) for one in kept.losses]
+    assert told == [("too many names", 1, str(logs / "*.log*"))]
 
 
 def test_the_last_record_of_a_file_that_was_closed_and_deleted_arrives(
@@ -390,7 +432,7 @@ def test_no_linked_folder_is_looked_into(tmp_path: Path) -> None:
     (tmp_path / "log").symlink_to(real)  # what is named itself may be a link
 
     def names(pattern: str) -> list[str]:
-        return [seen.path.name for seen in matching(str(tmp_path / pattern))]
+        return [seen.path.name for seen in matching(str(tmp_path / pattern)).files]
 
     assert names("real/**/*.log") == ["a.log"]
     assert names("log/**/*.log") == ["a.log"]

@@ -300,7 +300,7 @@ def test_files_beyond_the_limit_are_told_once_and_read_when_there_is_room(
 
     asyncio.run(run())
     assert sorted(kept.texts) == ["one", "two"]
-    assert [loss["reason"] for loss in kept.losses] == ["too many"]
+    assert [(loss["reason"], loss["files"]) for loss in kept.losses] == [("too many", 1)]
 
 
 def test_a_copy_that_pauses_is_read_when_it_is_whole(

@@ -1,0 +1,53 @@
+"""The centre reads the definitions that it offers once, and again when one of them changed."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cgii.collect.offered import OfferedSources
+
+AT = (10**9, 10**9)  # seconds: when a file was read and written last
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A definition of the site."""
+    path = tmp_path / "collectors" / "propia.yml"
+    path.parent.mkdir()
+    path.write_text("uno")
+    os.utime(path, AT)
+    return path
+
+
+def test_a_file_that_did_not_change_is_not_read_again(own: Path) -> None:
+    offered = OfferedSources(own.parents[1])
+    before = offered.current()
+    assert before.files["propia.yml"] == "uno"
+    assert "syslog.yml" in before.files
+    own.write_text("dos")
+    os.utime(own, AT)  # nobody who only looks can tell
+    assert offered.current() is before
+
+
+def test_what_was_written_came_or_went_is_offered_at_once(own: Path) -> None:
+    offered = OfferedSources(own.parents[1])
+    versions = [offered.current().version]
+    own.write_text("dos")
+    os.utime(own, (AT[0], AT[1] + 1))
+    assert offered.current().files["propia.yml"] == "dos"
+    versions.append(offered.current().version)
+    (own.parent / "syslog.yml").touch()  # hides ours
+    assert "syslog.yml" not in offered.current().files
+    versions.append(offered.current().version)
+    own.unlink()
+    assert "propia.yml" not in offered.current().files
+    versions.append(offered.current().version)
+    assert len(set(versions)) == 4
+
+
+def test_two_processes_give_the_same_files_the_same_version(own: Path) -> None:
+    one, other = OfferedSources(own.parents[1]), OfferedSources(own.parents[1])
+    assert one.current().version == other.current().version
+    own.write_text("otra cosa")
+    assert one.current().version == other.current().version
