@@ -54,6 +54,8 @@ class Definition:
     fingerprint: Fingerprint
     programs: frozenset[str]  # whose syslog lines belong to this source
     shape: Shape  # how the lines of its files make records
+    # Filled by collect/plan.py: for records with the same field names, what to do with them.
+    plans: dict[tuple[str, ...], Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

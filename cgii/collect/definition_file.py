@@ -19,6 +19,7 @@ from cgii.collect.definition_parts import (
     Pattern,
     TimeRule,
     compile_pattern,
+    first_and_last,
     literal_prefix,
 )
 from cgii.collect.shapes import Shape, indented_lines_continue
@@ -280,9 +281,10 @@ class DefinitionFile:
             name=name,
             programs=frozenset(self._texts((*place, "programs"))),
             prefix=literal_prefix(regex).encode(),
+            between=first_and_last(regex),
             match=compiled.match,
             names=tuple(names),
-            numbers=frozenset(self._texts(("numbers",))),
+            numbers=tuple(sorted({*names} & {*self._texts(("numbers",))})),
             fields=self._mapping((*place, "fields")),
             ecs=self._mapping((*place, "ecs")),
         )

@@ -15,6 +15,7 @@ from cgii.model.event import LogSource
 
 LOGSOURCES_KEPT = 4_096  # values come from senders, so the memory of them is bounded
 LOGSOURCE_CHARS_MAX = 64
+BETWEEN_BYTES = 8  # of the beginning of a line, to tell whether a pattern may fit it
 NAME_IN_TEMPLATE = re.compile(r"\{([^{}]+)\}")
 OPTIONAL_PART = re.compile(r"\[([^\[\]]*)\]")
 
@@ -107,21 +108,37 @@ class EcsRules:
     plain: tuple[tuple[str, str, Conversion], ...]  # target, one name without a dot, conversion
     chosen: tuple[tuple[str, Choice], ...]
 
-    def apply(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """The ECS view of the fields, flat and dotted."""
-        ecs = dict(self.fixed)
-        get = fields.get
-        for target, name, convert in self.plain:
-            value = get(name)
-            if value is not None:
-                value = convert(value)
-                if value is not None:
-                    ecs[target] = value
-        for target, choice in self.chosen:
-            value = choice.of(fields)
-            if value is not None:
-                ecs[target] = value
-        return ecs
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A message's fields and its template in parts; of records that have some fields only."""
+
+    fields: tuple[str, ...]
+    # For each part: whether it stands or falls with its names, names with the text before each,
+    # and the text after the last.
+    parts: tuple[tuple[bool, tuple[tuple[str, str], ...], str], ...]
+
+    def of(self, fields: Mapping[str, Any]) -> str:
+        """The sentence; names that are not there leave nothing behind."""
+        for name in self.fields:
+            value = lookup(fields, name)
+            if type(value) is str and text(value):
+                return value
+        told: list[str] = []
+        for is_optional, pairs, end in self.parts:
+            count = len(told)
+            for before, name in pairs:
+                value = text(lookup(fields, name))
+                if value:
+                    told += (before, value)
+                elif is_optional:
+                    del told[count:]
+                    break
+                else:
+                    told.append(before)
+            else:
+                told.append(end)
+        return " ".join("".join(told).split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,26 +152,36 @@ class Message:
     template: str = ""
 
     def of(self, fields: Mapping[str, Any]) -> str:
-        """The sentence; names that are not there leave nothing behind."""
-        for name in self.fields:
-            value = lookup(fields, name)
-            if type(value) is str and text(value):
-                return value
-        told: list[str] = []
-        for number, section in enumerate(_sections(self.template)):
-            parts = [
-                (text(lookup(fields, part)) or "") if place % 2 else part
-                for place, part in enumerate(section)
-            ]
-            if number % 2 == 0 or all(parts[1::2]):
-                told += parts
-        return " ".join("".join(told).split())
+        """The sentence for these fields."""
+        return _sentence(self).of(fields)
+
+    def within(self, may_be_there: Callable[[str], bool]) -> Sentence:
+        """The sentence for records of which only some fields may be there."""
+        whole = _sentence(self)
+        parts = []
+        for is_optional, pairs, end in whole.parts:
+            there = [may_be_there(name) for _, name in pairs]
+            if is_optional and not all(there):
+                continue
+            kept: list[tuple[str, str]] = []
+            before = ""
+            for (text_before, name), is_there in zip(pairs, there, strict=True):
+                before += text_before
+                if is_there:
+                    kept.append((before, name))
+                    before = ""
+            parts.append((is_optional, tuple(kept), before + end))
+        return Sentence(tuple(filter(may_be_there, whole.fields)), tuple(parts))
 
 
 @cache
-def _sections(template: str) -> tuple[tuple[str, ...], ...]:
-    """The template cut at [ ]; what stood in them, and within that the names, at the odd places."""
-    return tuple(tuple(NAME_IN_TEMPLATE.split(one)) for one in OPTIONAL_PART.split(template))
+def _sentence(message: Message) -> Sentence:
+    """The template cut at [ ] and at its names; what stood in [ ] is optional."""
+    parts = []
+    for number, section in enumerate(OPTIONAL_PART.split(message.template)):
+        cut = NAME_IN_TEMPLATE.split(section)
+        parts.append((number % 2 == 1, tuple(zip(cut[:-1:2], cut[1::2], strict=True)), cut[-1]))
+    return Sentence(message.fields, tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,29 +191,51 @@ class Pattern:
     name: str
     programs: frozenset[str]  # of the syslog header; empty means any
     prefix: bytes  # what a line must begin with; found in the pattern, spares most tries
+    between: tuple[bytes, bytes]  # the first and the last line that may fit, as bytes are ordered
     match: Callable[[bytes], Any]  # re2's match object or None
     names: tuple[str, ...]  # of the groups in order; "" for one without a name
-    numbers: frozenset[str]
+    numbers: tuple[str, ...]  # names of groups whose digits are a number
     fields: Mapping[str, Any]
     ecs: Mapping[str, Any]
 
-    def apply(self, line: bytes, fields: dict[str, Any]) -> bool:
-        """Put the groups into `fields` and say whether the line fits."""
-        if not line.startswith(self.prefix):
+    def apply(self, line: bytes, text: str, fields: dict[str, Any]) -> bool:
+        """Put the groups into `fields` and say whether the line fits; `text` is the same line."""
+        first, last = self.between
+        if not line.startswith(self.prefix) or line < first or line > last:
             return False
         found = self.match(line)
         if found is None:
             return False
-        for name, value in zip(self.names, found.groups(), strict=True):
-            if value is not None and name:
-                fields[name] = (
-                    int(value)
-                    if name in self.numbers and value.isdigit() and len(value) < 19
-                    else value.decode(errors="replace")
-                )
+        named = zip(self.names, spans_of(found)[1:], strict=True)
+        if len(text) == len(line):  # all ASCII: what is a place in one is the same in the other
+            groups: dict[str, Any] = {
+                name: text[start:end] for name, (start, end) in named if start >= 0 and name
+            }
+        else:
+            groups = {
+                name: line[start:end].decode(errors="replace")
+                for name, (start, end) in named
+                if start >= 0 and name
+            }
+        for name in self.numbers:
+            value = groups.get(name)
+            if value is not None and value.isascii() and value.isdigit() and len(value) < 19:
+                groups[name] = int(value)
+        fields.update(groups)
         if self.fields:
             fields.update(self.fields)
         return True
+
+
+def spans_of(found: Any) -> Sequence[tuple[int, int]]:  # re2 has no types
+    """Where the whole match and its groups begin and end; (-1, -1) for one that is not there.
+
+    Asked one by one, they take longer than matching does.
+    """
+    spans: Sequence[tuple[int, int]] | None = getattr(found, "_spans", None)
+    if spans is None:  # of another version of the library
+        spans = [found.span(number) for number in range(found.re.groups + 1)]
+    return spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +290,16 @@ def compile_pattern(regex: str) -> Any:  # re2 has no types
         raise ValueError(
             reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
         ) from error
+
+
+def first_and_last(regex: str) -> tuple[bytes, bytes]:
+    """Between which lines, as bytes are ordered, are all that begin with what the pattern fits."""
+    try:
+        # The library speaks of whole lines, so the pattern is made to go on to their end.
+        first, last = compile_pattern(rf"(?:{regex})\C*").possiblematchrange(BETWEEN_BYTES)
+    except (ValueError, re2.error):  # it may begin with anything
+        return b"", b"\xff" * BETWEEN_BYTES
+    return first, last
 
 
 def any_of(texts: Sequence[str]) -> Callable[[bytes], Any]:

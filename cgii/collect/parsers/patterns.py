@@ -15,13 +15,14 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     Where a definition says how a record begins, its other lines are the field `continued`.
     """
     line, text, notes = decode(as_line(data))
-    more = b""
+    first, more = text, ""
     if definition.shape.begins is not None:
-        line, _, more = line.partition(b"\n")
+        line = line.partition(b"\n")[0]
+        first, _, more = text.partition("\n")
     fields: dict[str, Any] = {}
     for pattern in definition.patterns:
-        if pattern.apply(line, fields):
+        if pattern.apply(line, first, fields):
             if more:
-                fields["continued"] = more.decode()
+                fields["continued"] = more
             return Record(fields, text, pattern.ecs, notes)
     raise Unreadable(rejects.NO_PATTERN)

@@ -41,7 +41,7 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     if patterns:
         line = message.encode()
         for pattern in patterns:
-            if pattern.apply(line, fields):
+            if pattern.apply(line, message, fields):
                 return Record(fields, text, pattern.ecs, notes)
     return Record(fields, text, {}, notes)
 
