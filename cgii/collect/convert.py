@@ -14,6 +14,7 @@ ABSENT = frozenset({"", "-", "(null)", "null", "N/A", "n/a", "::-"})
 ABSENT_CHARS_MAX = max(map(len, ABSENT))  # a longer text is something
 DOMAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62}\.)+[A-Za-z0-9-]{1,62}\.?")
 PORT_MAX = 65_535
+IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}")
 WITH_PORT = re.compile(r" *(?:\[([^\]]+)\]|([0-9.]+)):[0-9]{1,5} *")
 
 
@@ -58,6 +59,8 @@ def _ip(value: str) -> str | None:
 
 
 def _address(value: str) -> str | None:
+    if IPV4.fullmatch(value) is not None:  # most are, and are written as they should be
+        return value
     try:
         address = ipaddress.ip_address(value.strip("[] ").partition("%")[0])
     except ValueError:

@@ -17,6 +17,7 @@ from cgii.collect.definition_parts import (
     LogSourceRule,
     Message,
     Pattern,
+    Patterns,
     TimeRule,
     any_of,
 )
@@ -46,7 +47,8 @@ class Definition:
     ecs: EcsRules
     message: Message
     patterns: tuple[Pattern, ...]
-    by_program: Mapping[str, tuple[Pattern, ...]]  # "" holds those for any program
+    every: Patterns  # the same, ready to be tried …
+    by_program: Mapping[str, Patterns]  # … and those for each program; "" holds those for any program
     numbers: frozenset[str]
     needs: tuple[str, ...]  # fields without which a record is of another kind
     columns: tuple[Layout, ...]
@@ -112,7 +114,8 @@ def read_definition(path: Path) -> tuple[Definition | None, list[ContentError]]:
     patterns: tuple[Pattern, ...] = parts["patterns"]
     programs = {program for pattern in patterns for program in pattern.programs} | {""}
     by_program = {
-        program: tuple(p for p in patterns if not p.programs or program in p.programs)
+        program: Patterns(p for p in patterns if not p.programs or program in p.programs)
         for program in programs
     }
-    return Definition(path=path, by_program=by_program, **parts), []
+    every = Patterns(patterns)
+    return Definition(path=path, every=every, by_program=by_program, **parts), []

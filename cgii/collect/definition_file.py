@@ -22,6 +22,7 @@ from cgii.collect.definition_parts import (
     first_and_last,
     literal_prefix,
 )
+from cgii.collect.one_way import one_way
 from cgii.collect.shapes import Shape, indented_lines_continue
 from cgii.collect.times import FORMATS
 
@@ -283,6 +284,7 @@ class DefinitionFile:
             prefix=literal_prefix(regex).encode(),
             between=first_and_last(regex),
             match=compiled.match,
+            quick=one_way(regex),
             names=tuple(names),
             numbers=tuple(sorted({*names} & {*self._texts(("numbers",))})),
             fields=self._mapping((*place, "fields")),

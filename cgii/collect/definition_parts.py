@@ -1,7 +1,7 @@
 """The parts of a definition, compiled: time, logsource, ECS rules, patterns, fingerprint."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -9,7 +9,8 @@ from typing import Any
 import re2
 
 from cgii.base import limits
-from cgii.collect.convert import Conversion, lookup, text
+from cgii.collect.convert import ABSENT_CHARS_MAX, Conversion, lookup, text
+from cgii.collect.one_way import Match
 from cgii.collect.times import TimeFormat
 from cgii.model.event import LogSource
 
@@ -128,7 +129,9 @@ class Sentence:
         for is_optional, pairs, end in self.parts:
             count = len(told)
             for before, name in pairs:
-                value = text(lookup(fields, name))
+                value = fields.get(name)
+                if type(value) is not str or len(value) <= ABSENT_CHARS_MAX:
+                    value = text(lookup(fields, name))
                 if value:
                     told += (before, value)
                 elif is_optional:
@@ -193,6 +196,7 @@ class Pattern:
     prefix: bytes  # what a line must begin with; found in the pattern, spares most tries
     between: tuple[bytes, bytes]  # the first and the last line that may fit, as bytes are ordered
     match: Callable[[bytes], Any]  # re2's match object or None
+    quick: Match | None  # the same for lines of ASCII, where there is one
     names: tuple[str, ...]  # of the groups in order; "" for one without a name
     numbers: tuple[str, ...]  # names of groups whose digits are a number
     fields: Mapping[str, Any]
@@ -203,11 +207,14 @@ class Pattern:
         first, last = self.between
         if not line.startswith(self.prefix) or line < first or line > last:
             return False
+        is_ascii = len(text) == len(line)
+        if is_ascii and self.quick is not None:
+            return self._apply_quick(self.quick(text), fields)
         found = self.match(line)
         if found is None:
             return False
         named = zip(self.names, spans_of(found)[1:], strict=True)
-        if len(text) == len(line):  # all ASCII: what is a place in one is the same in the other
+        if is_ascii:  # what is a place in one is the same in the other
             groups: dict[str, Any] = {
                 name: text[start:end] for name, (start, end) in named if start >= 0 and name
             }
@@ -217,6 +224,17 @@ class Pattern:
                 for name, (start, end) in named
                 if start >= 0 and name
             }
+        self._put(groups, fields)
+        return True
+
+    def _apply_quick(self, found: re.Match[str] | None, fields: dict[str, Any]) -> bool:
+        if found is None:
+            return False
+        named = zip(self.names, found.groups(), strict=True)
+        self._put({name: value for name, value in named if value is not None and name}, fields)
+        return True
+
+    def _put(self, groups: dict[str, Any], fields: dict[str, Any]) -> None:
         for name in self.numbers:
             value = groups.get(name)
             if value is not None and value.isascii() and value.isdigit() and len(value) < 19:
@@ -224,7 +242,31 @@ class Pattern:
         fields.update(groups)
         if self.fields:
             fields.update(self.fields)
-        return True
+
+
+class Patterns:
+    """A definition's patterns in order; of a line only those are tried that fit its first byte."""
+
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
+        self.all = tuple(patterns)
+        self._by_byte: dict[int, tuple[Pattern, ...]] = {}
+
+    def read(self, line: bytes, text: str, fields: dict[str, Any]) -> Pattern | None:
+        """The first that fits, with its groups put into `fields`; `text` is the same line."""
+        tried = self._by_byte.get(line[0]) if line else self.all
+        if tried is None:
+            tried = self._by_byte[line[0]] = self._for(line[:1])
+        for pattern in tried:
+            if pattern.apply(line, text, fields):
+                return pattern
+        return None
+
+    def _for(self, byte: bytes) -> tuple[Pattern, ...]:
+        return tuple(
+            one
+            for one in self.all
+            if one.between[0][:1] <= byte <= one.between[1][:1] and one.prefix[:1] in (b"", byte)
+        )
 
 
 def spans_of(found: Any) -> Sequence[tuple[int, int]]:  # re2 has no types

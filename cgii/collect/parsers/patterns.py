@@ -20,9 +20,9 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
         line = line.partition(b"\n")[0]
         first, _, more = text.partition("\n")
     fields: dict[str, Any] = {}
-    for pattern in definition.patterns:
-        if pattern.apply(line, first, fields):
-            if more:
-                fields["continued"] = more
-            return Record(fields, text, pattern.ecs, notes)
-    raise Unreadable(rejects.NO_PATTERN)
+    pattern = definition.every.read(line, first, fields)
+    if pattern is None:
+        raise Unreadable(rejects.NO_PATTERN)
+    if more:
+        fields["continued"] = more
+    return Record(fields, text, pattern.ecs, notes)

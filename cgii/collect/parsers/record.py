@@ -43,7 +43,7 @@ def as_bytes(data: bytes | Mapping[str, Any]) -> bytes:
 
 def as_line(data: bytes | Mapping[str, Any]) -> bytes:
     """A line of text without its end. Raises Unreadable for an object or an empty line."""
-    if not isinstance(data, bytes) and not isinstance(data, Damage):
+    if not isinstance(data, bytes | Damage):
         raise Unreadable(rejects.NOT_A_LINE, "an object was sent for a source of lines")
     line = as_bytes(data).rstrip(b"\r\n\0 \t").removeprefix(BOM)
     if not line:
