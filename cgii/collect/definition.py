@@ -16,11 +16,9 @@ from cgii.collect.definition_parts import (
     Layout,
     LogSourceRule,
     Message,
-    Pattern,
-    Patterns,
     TimeRule,
-    any_of,
 )
+from cgii.collect.line_patterns import Pattern, Patterns, any_of
 from cgii.collect.shapes import LINES, Shape
 
 GENERIC = "syslog"  # takes what no other source does
@@ -48,7 +46,7 @@ class Definition:
     message: Message
     patterns: tuple[Pattern, ...]
     every: Patterns  # the same, ready to be tried …
-    by_program: Mapping[str, Patterns]  # … and those for each program; "" holds those for any program
+    by_program: Mapping[str, Patterns]  # … and those for a program; "" holds those for any
     numbers: frozenset[str]
     needs: tuple[str, ...]  # fields without which a record is of another kind
     columns: tuple[Layout, ...]

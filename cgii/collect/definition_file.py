@@ -16,8 +16,10 @@ from cgii.collect.definition_parts import (
     Layout,
     LogSourceRule,
     Message,
-    Pattern,
     TimeRule,
+)
+from cgii.collect.line_patterns import (
+    Pattern,
     compile_pattern,
     first_and_last,
     literal_prefix,

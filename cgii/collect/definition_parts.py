@@ -1,22 +1,17 @@
 """The parts of a definition, compiled: time, logsource, ECS rules, patterns, fingerprint."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-import re2
-
-from cgii.base import limits
 from cgii.collect.convert import ABSENT_CHARS_MAX, Conversion, lookup, text
-from cgii.collect.one_way import Match
 from cgii.collect.times import TimeFormat
 from cgii.model.event import LogSource
 
 LOGSOURCES_KEPT = 4_096  # values come from senders, so the memory of them is bounded
 LOGSOURCE_CHARS_MAX = 64
-BETWEEN_BYTES = 8  # of the beginning of a line, to tell whether a pattern may fit it
 NAME_IN_TEMPLATE = re.compile(r"\{([^{}]+)\}")
 OPTIONAL_PART = re.compile(r"\[([^\[\]]*)\]")
 
@@ -188,99 +183,6 @@ def _sentence(message: Message) -> Sentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
-    """One RE2 pattern over a line, and what an event gets that fits it."""
-
-    name: str
-    programs: frozenset[str]  # of the syslog header; empty means any
-    prefix: bytes  # what a line must begin with; found in the pattern, spares most tries
-    between: tuple[bytes, bytes]  # the first and the last line that may fit, as bytes are ordered
-    match: Callable[[bytes], Any]  # re2's match object or None
-    quick: Match | None  # the same for lines of ASCII, where there is one
-    names: tuple[str, ...]  # of the groups in order; "" for one without a name
-    numbers: tuple[str, ...]  # names of groups whose digits are a number
-    fields: Mapping[str, Any]
-    ecs: Mapping[str, Any]
-
-    def apply(self, line: bytes, text: str, fields: dict[str, Any]) -> bool:
-        """Put the groups into `fields` and say whether the line fits; `text` is the same line."""
-        first, last = self.between
-        if not line.startswith(self.prefix) or line < first or line > last:
-            return False
-        is_ascii = len(text) == len(line)
-        if is_ascii and self.quick is not None:
-            return self._apply_quick(self.quick(text), fields)
-        found = self.match(line)
-        if found is None:
-            return False
-        named = zip(self.names, spans_of(found)[1:], strict=True)
-        if is_ascii:  # what is a place in one is the same in the other
-            groups: dict[str, Any] = {
-                name: text[start:end] for name, (start, end) in named if start >= 0 and name
-            }
-        else:
-            groups = {
-                name: line[start:end].decode(errors="replace")
-                for name, (start, end) in named
-                if start >= 0 and name
-            }
-        self._put(groups, fields)
-        return True
-
-    def _apply_quick(self, found: re.Match[str] | None, fields: dict[str, Any]) -> bool:
-        if found is None:
-            return False
-        named = zip(self.names, found.groups(), strict=True)
-        self._put({name: value for name, value in named if value is not None and name}, fields)
-        return True
-
-    def _put(self, groups: dict[str, Any], fields: dict[str, Any]) -> None:
-        for name in self.numbers:
-            value = groups.get(name)
-            if value is not None and value.isascii() and value.isdigit() and len(value) < 19:
-                groups[name] = int(value)
-        fields.update(groups)
-        if self.fields:
-            fields.update(self.fields)
-
-
-class Patterns:
-    """A definition's patterns in order; of a line only those are tried that fit its first byte."""
-
-    def __init__(self, patterns: Iterable[Pattern]) -> None:
-        self.all = tuple(patterns)
-        self._by_byte: dict[int, tuple[Pattern, ...]] = {}
-
-    def read(self, line: bytes, text: str, fields: dict[str, Any]) -> Pattern | None:
-        """The first that fits, with its groups put into `fields`; `text` is the same line."""
-        tried = self._by_byte.get(line[0]) if line else self.all
-        if tried is None:
-            tried = self._by_byte[line[0]] = self._for(line[:1])
-        for pattern in tried:
-            if pattern.apply(line, text, fields):
-                return pattern
-        return None
-
-    def _for(self, byte: bytes) -> tuple[Pattern, ...]:
-        return tuple(
-            one
-            for one in self.all
-            if one.between[0][:1] <= byte <= one.between[1][:1] and one.prefix[:1] in (b"", byte)
-        )
-
-
-def spans_of(found: Any) -> Sequence[tuple[int, int]]:  # re2 has no types
-    """Where the whole match and its groups begin and end; (-1, -1) for one that is not there.
-
-    Asked one by one, they take longer than matching does.
-    """
-    spans: Sequence[tuple[int, int]] | None = getattr(found, "_spans", None)
-    if spans is None:  # of another version of the library
-        spans = [found.span(number) for number in range(found.re.groups + 1)]
-    return spans
-
-
-@dataclass(frozen=True, slots=True)
 class Layout:
     """What the columns of a line are called, and how such a line is known."""
 
@@ -316,69 +218,3 @@ class Fingerprint:
     def fits_object(self, record: Mapping[str, Any]) -> bool:
         """Whether the JSON object looks like one of this source."""
         return any(all(lookup(record, key) is not None for key in keys) for keys in self.keys)
-
-
-def compile_pattern(regex: str) -> Any:  # re2 has no types
-    """An RE2 over bytes: linear time, bounded memory. Raises ValueError with RE2's words."""
-    if len(regex) > limits.REGEX_CHARS_MAX:
-        raise ValueError(f"más de {limits.REGEX_CHARS_MAX} caracteres")
-    options = re2.Options()
-    options.max_mem = limits.REGEX_MEMORY_BYTES_MAX
-    options.log_errors = False
-    try:
-        return re2.compile(regex.encode(), options)
-    except re2.error as error:
-        reason = error.args[0] if error.args else ""
-        raise ValueError(
-            reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        ) from error
-
-
-def first_and_last(regex: str) -> tuple[bytes, bytes]:
-    """Between which lines, as bytes are ordered, are all that begin with what the pattern fits."""
-    try:
-        # The library speaks of whole lines, so the pattern is made to go on to their end.
-        first, last = compile_pattern(rf"(?:{regex})\C*").possiblematchrange(BETWEEN_BYTES)
-    except (ValueError, re2.error):  # it may begin with anything
-        return b"", b"\xff" * BETWEEN_BYTES
-    return first, last
-
-
-def any_of(texts: Sequence[str]) -> Callable[[bytes], Any]:
-    """Whether a line fits one of these patterns, in one pass; where that is too much, always."""
-    try:
-        found: Callable[[bytes], Any] = compile_pattern(
-            "|".join(f"(?:{one})" for one in texts)
-        ).match
-    except ValueError:
-        return bool
-    return found
-
-
-def literal_prefix(regex: str) -> str:
-    """The text that every match of `^…` must begin with; empty when in doubt."""
-    if not regex.startswith("^") or _has_outer_choice(regex):
-        return ""
-    found = re.match(r"\^((?:[^\\.\[\](){}?*+|^$]|\\[^A-Za-z0-9])*)([?*{])?", regex)
-    if found is None:
-        return ""
-    prefix = re.sub(r"\\(.)", r"\1", found[1])
-    return prefix[:-1] if found[2] else prefix
-
-
-def _has_outer_choice(regex: str) -> bool:
-    depth, in_class, skip = 0, False, False
-    for char in regex:
-        if skip:
-            skip = False
-        elif char == "\\":
-            skip = True
-        elif in_class:
-            in_class = char != "]"
-        elif char == "[":
-            in_class = True
-        elif char in "()":
-            depth += 1 if char == "(" else -1
-        elif char == "|" and depth == 0:
-            return True
-    return False

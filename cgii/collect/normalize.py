@@ -115,19 +115,10 @@ class _Reader:
         ecs["event.dataset"] = origin.source
         if raw.peer:
             _add_peer(ecs, raw.peer)
-        return Event(
-            id=self._id_of(raw.seq),
-            at=at,
-            received_at=self._received_at,
-            source=origin.source,
-            logsource=logsource,
-            fields=fields,
-            ecs=ecs,
-            original=original,
-            entity_id=origin.entity_id,
-            sensor_id=origin.sensor_id,
-            notes=notes,
-        )
+        return Event(  # by place: by name takes three times as long
+            self._id_of(raw.seq), at, self._received_at, origin.source, logsource, fields, ecs,
+            original, origin.entity_id, origin.sensor_id, notes,
+        )  # fmt: skip
 
     def _moment(self, fields: Mapping[str, Any], plan: Plan) -> Found:
         zone, received_at = self._definition.zone, self._received_at

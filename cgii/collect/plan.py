@@ -13,6 +13,7 @@ from cgii.base import limits
 from cgii.collect.convert import ABSENT_CHARS_MAX, lookup, text
 from cgii.collect.definition import Definition
 from cgii.collect.definition_parts import Choice, LogSourceRule, Sentence, TimeRule
+from cgii.collect.parsers.record import are_usual
 from cgii.model.event import LogSource
 
 Fields = Mapping[str, Any]
@@ -88,7 +89,7 @@ def plan_of(definition: Definition, fields: Fields) -> Plan:
     found = definition.plans.get(names)
     if found is None:
         found = _made(definition, frozenset(names))
-        if len(names) <= limits.RECORD_PLAN_NAMES_MAX and sum(map(len, names)) <= limits.RECORD_PLAN_CHARS_MAX:
+        if are_usual(names):
             if len(definition.plans) >= limits.RECORD_PLANS_MAX:
                 definition.plans.clear()
             definition.plans[names] = found

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from cgii.base import limits
@@ -14,6 +15,7 @@ MONTHS = {
         start=1,
     )
 }
+BATCHES_KEPT = 64  # of those under way at the same time
 YEAR_GUESSED = "year"
 ZONE_GUESSED = "zone"
 AHEAD = "time ahead"
@@ -133,7 +135,7 @@ def syslog(value: Any, zone: tzinfo, received_at: datetime) -> Found:
         return moment.replace(tzinfo=zone).astimezone(UTC), (ZONE_GUESSED,)
     hour, minute, second = int(rest[:2]), int(rest[3:5]), int(rest[6:8])
     micro = int(rest[9:15].ljust(6, "0")) if rest[8:9] == "." else 0
-    latest = received_at.astimezone(zone) + timedelta(seconds=limits.CLOCK_AHEAD_SECONDS_MAX)
+    latest = _latest(received_at, zone)
     for year in range(latest.year, latest.year - 9, -1):  # 29 February: up to eight years back
         try:
             moment = datetime(year, month, day, hour, minute, second, micro, zone)
@@ -144,6 +146,12 @@ def syslog(value: Any, zone: tzinfo, received_at: datetime) -> Found:
         if moment <= latest:
             return moment.astimezone(UTC), (YEAR_GUESSED, ZONE_GUESSED)
     raise ValueError("no year fits")
+
+
+@lru_cache(maxsize=BATCHES_KEPT)
+def _latest(received_at: datetime, zone: tzinfo) -> datetime:
+    """The latest moment that is believed, in the sender's zone; the same for a whole batch."""
+    return received_at.astimezone(zone) + timedelta(seconds=limits.CLOCK_AHEAD_SECONDS_MAX)
 
 
 FORMATS: dict[str, TimeFormat] = {

@@ -19,10 +19,10 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     if definition.shape.begins is not None:
         line = line.partition(b"\n")[0]
         first, _, more = text.partition("\n")
-    fields: dict[str, Any] = {}
-    pattern = definition.every.read(line, first, fields)
-    if pattern is None:
+    found = definition.every.read(line, first)
+    if found is None:
         raise Unreadable(rejects.NO_PATTERN)
+    fields, ecs = found
     if more:
         fields["continued"] = more
-    return Record(fields, text, pattern.ecs, notes)
+    return Record(fields, text, ecs, notes)

@@ -41,8 +41,11 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     message: str = fields["message"]
     program = fields.get("program", "")
     patterns = definition.by_program.get(program) or definition.by_program[""]
-    pattern = patterns.read(message.encode(), message, fields)
-    return Record(fields, text, NOTHING if pattern is None else pattern.ecs, notes)
+    found = patterns.read(message.encode(), message)
+    if found is None:
+        return Record(fields, text, NOTHING, notes)
+    fields.update(found[0])
+    return Record(fields, text, found[1], notes)
 
 
 def read_header(text: str) -> dict[str, Any]:
