@@ -26,7 +26,7 @@ from cgii.collect.parsers import (
 from cgii.collect.parsers.record import Record, cut_long_values, without_nul
 from cgii.collect.plan import Plan, plan_of
 from cgii.collect.rejects import Damage, Unreadable
-from cgii.collect.times import RECEIVED, Found, settle
+from cgii.collect.times import RECEIVED, UNREADABLE, Found, settle
 from cgii.model.event import Event, Origin, Raw, Rejected
 
 Parser = Callable[[bytes | Mapping[str, Any], Definition], Record]
@@ -47,8 +47,6 @@ CUT = "cut"
 
 # A record that trips over a mistake of ours must not hold up its batch for ever.
 MISTAKES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-
-UNREADABLE_TIME = (ValueError, OverflowError, OSError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,7 @@ class _Reader:
                 continue
             try:
                 return settle(rule.read(value, zone, received_at), received_at)
-            except UNREADABLE_TIME as error:
+            except UNREADABLE as error:
                 tried = tried or f"{rule.field}: {error}"
         if self._definition.time_may_be_missing and not tried:
             return received_at, (RECEIVED,)

@@ -15,6 +15,9 @@ MONTHS = {
         start=1,
     )
 }
+SECONDS = {f":{second:02d}": timedelta(seconds=second) for second in range(60)}
+UNREADABLE = (ValueError, OverflowError, OSError, TypeError)
+ALWAYS = (EARLIEST, EARLIEST)
 BATCHES_KEPT = 64  # of those under way at the same time
 YEAR_GUESSED = "year"
 ZONE_GUESSED = "zone"
@@ -154,6 +157,47 @@ def _latest(received_at: datetime, zone: tzinfo) -> datetime:
     return received_at.astimezone(zone) + timedelta(seconds=limits.CLOCK_AHEAD_SECONDS_MAX)
 
 
+@lru_cache(maxsize=BATCHES_KEPT)
+def _hour(received_at: datetime) -> tuple[datetime, datetime]:
+    """The hour that a moment lies in, from its beginning to its end."""
+    start = received_at.replace(minute=0, second=0, microsecond=0)
+    return start, start + timedelta(hours=1)
+
+
+def by_minute(read: TimeFormat, usual: str, *, depends_on_receipt: bool) -> TimeFormat:
+    """The same format, with what it makes of whole minutes remembered.
+
+    `usual` is how long the texts are, with `:SS` where their seconds stand.
+    """
+    place = usual.index(":SS")
+    length, behind = len(usual), place + len(":SS")
+
+    @lru_cache(maxsize=limits.MINUTES_KNOWN_MAX)
+    def minute(
+        before: str, after: str, zone: tzinfo, hour: tuple[datetime, datetime]
+    ) -> Found | None:
+        """The beginning of a minute, if for all of it and of the hour the same holds."""
+        try:
+            first = read(f"{before}:00{after}", zone, hour[1])
+            last = read(f"{before}:59{after}", zone, hour[0])
+        except UNREADABLE:
+            return None
+        is_same = last[0] - first[0] == SECONDS[":59"] and first[1] == last[1]
+        return first if is_same else None
+
+    def quick(value: Any, zone: tzinfo, received_at: datetime) -> Found:
+        if type(value) is str and len(value) == length:
+            second = SECONDS.get(value[place:behind])
+            if second is not None:
+                hour = _hour(received_at) if depends_on_receipt else ALWAYS
+                found = minute(value[:place], value[behind:], zone, hour)
+                if found is not None:
+                    return found[0] + second, found[1]
+        return read(value, zone, received_at)
+
+    return quick
+
+
 FORMATS: dict[str, TimeFormat] = {
     "auto": automatic,
     "iso": iso,
@@ -161,8 +205,8 @@ FORMATS: dict[str, TimeFormat] = {
     "iso_offset": iso_offset,
     "iso_apart": iso_apart,
     "epoch": epoch,
-    "apache": apache,
-    "syslog": syslog,
+    "apache": by_minute(apache, "10/Oct/2026:13:55:SS -0400", depends_on_receipt=False),
+    "syslog": by_minute(syslog, "Oct  9 13:55:SS", depends_on_receipt=True),
     "slashes": slashes,
     "day_first": day_first,
     "ctime": ctime,
