@@ -49,9 +49,7 @@ class Pattern:
             if (found := self.match(line)) is None:
                 return None
             # All is ASCII: what is a place in one is the same in the other.
-            values = [
-                None if start < 0 else text[start:end] for start, end in spans_of(found)[1:]
-            ]
+            values = [None if start < 0 else text[start:end] for start, end in spans_of(found)[1:]]
         else:
             if (found := self.quick(text)) is None:
                 return None

@@ -103,7 +103,8 @@ class _Reading:
 
     def _count(self) -> tuple[int, int | None]:
         sign = self._next()
-        least, most = 1, 1
+        least: int = 1
+        most: int | None = 1
         if sign in COUNTS:
             self._at += 1
             least, most = COUNTS[sign]
@@ -152,8 +153,8 @@ class _Reading:
     def _class(self) -> int:
         is_negated = self._next() == "^"
         self._at += is_negated
-        found = 0
-        while self._next() != "]":
+        found, begun = 0, self._at  # a bracket at once is meant itself
+        while self._next() != "]" or self._at == begun:
             if self._next() == "[":
                 raise ManyWays  # perhaps [:alpha:]
             start = self._one_of_class()

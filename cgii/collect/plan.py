@@ -118,7 +118,7 @@ def _made(definition: Definition, names: frozenset[str]) -> Plan:
     steps: list[Step] = []
     parts += [(target, value, None) for target, value in definition.ecs.fixed.items()]
     for target, choice in choices.items():
-        if told_by.issuperset(filter(may_be_there, choice.fields)):
+        if told_by.issuperset(name for name in choice.fields if may_be_there(name)):
             parts.append((target, None, choice))
             continue
         parts.append((target, None, None))
@@ -126,7 +126,7 @@ def _made(definition: Definition, names: frozenset[str]) -> Plan:
         if len(choice.fields) == 1 and is_plain(only) and choice == Choice((only,), choice.convert):
             steps.append((target, only, choice.convert))
         else:
-            steps.append((target, None, choice.of))
+            steps.append((target, None, _reader(choice, names)))
     times = [
         (one.field if is_plain(one.field) and not one.more else None, one)
         for one in definition.times
@@ -143,6 +143,23 @@ def _made(definition: Definition, names: frozenset[str]) -> Plan:
         ordered,
         only_teller,
     )
+
+
+def _reader(choice: Choice, names: frozenset[str]) -> Callable[[Any], Any]:
+    """What gives the choice's value out of all fields; for one name in an object there is more."""
+    only = choice.fields[0]
+    outer, _, inner = only.partition(".")
+    is_inside = only not in names and "." not in inner
+    if len(choice.fields) > 1 or not is_inside or choice != Choice((only,), choice.convert):
+        return choice.of
+    convert = choice.convert
+
+    def inside(fields: Fields) -> Any:
+        here = fields[outer]
+        found = here.get(inner) if type(here) is dict else lookup(fields, only)
+        return None if found is None else convert(found)
+
+    return inside
 
 
 def _choices(definition: Definition) -> dict[str, Choice]:

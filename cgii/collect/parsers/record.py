@@ -45,7 +45,7 @@ def as_line(data: bytes | Mapping[str, Any]) -> bytes:
     """A line of text without its end. Raises Unreadable for an object or an empty line."""
     if type(data) is bytes and len(data) <= limits.LINE_BYTES_MAX:
         line = data
-    elif isinstance(data, bytes) or isinstance(data, Damage):
+    elif isinstance(data, (bytes, Damage)):
         line = as_bytes(data)
     else:
         raise Unreadable(rejects.NOT_A_LINE, "an object was sent for a source of lines")

@@ -24,9 +24,7 @@ HEADER = re.compile(
 HOST = re.compile(r"(\S{1,255}) ")
 TAG = re.compile(r"([A-Za-z0-9_./@+-]{1,64})(?:\(([\w.-]{1,32})\))?(?:\[([\w.-]{1,20})\])?:(?: |$)")
 # What most lines look like, at one go; the same as the parts one after another.
-USUAL = re.compile(
-    rf"([A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d) (\S{{1,255}}+)(?<!:) {TAG.pattern}"
-)
+USUAL = re.compile(rf"([A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d) (\S{{1,255}}+)(?<!:) {TAG.pattern}")
 NOTHING: Mapping[str, Any] = {}
 LOOSE_TAG = re.compile(r"([A-Za-z_][A-Za-z0-9_./-]{0,63})(?= )")
 NEW_STYLE = re.compile(r"1 (\S{1,64}) (\S{1,255}) (\S{1,64}) (\S{1,128}) (\S{1,64}) ")
