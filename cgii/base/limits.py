@@ -21,6 +21,14 @@ REPLAY_BATCH = 500  # rejects read again at a time
 CLOCK_AHEAD_SECONDS_MAX = 86_400  # a sender's clock further ahead is not believed
 COLLECTOR_FILE_BYTES_MAX = 512 * 1024  # of one definition in collectors/
 COLLECTOR_PATTERNS_MAX = 200  # of one definition
+RECORD_PLANS_MAX = 512  # ways in which records of one source are built that are remembered
+RECORD_PLAN_NAMES_MAX = 200  # fields of a record that is remembered so; longer ones are rare …
+RECORD_PLAN_CHARS_MAX = 8_000  # … and their names all together
+RECORD_PLAN_VALUES_MAX = 32  # remembered by one plan: kinds of events, outcomes, channels
+RECORD_PLAN_VALUE_CHARS_MAX = 80  # of one of them; the names of Windows' channels fit
+MINUTES_KNOWN_MAX = 4_096  # as logs write them, of one format
+ADDRESSES_KNOWN_MAX = 65_536  # texts that were read as addresses and are remembered …
+ADDRESS_CHARS_MAX = 80  # … if they are no longer than this; with zone and port they fit
 REGEX_MEMORY_BYTES_MAX = 8 * 1024 * 1024  # what RE2 may use for one pattern
 
 # --- reading files -----------------------------------------------------------------------------

@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from cgii.base import limits
+
 Conversion = Callable[[Any], Any]
 
 ABSENT = frozenset({"", "-", "(null)", "null", "N/A", "n/a", "::-"})
+ABSENT_CHARS_MAX = max(map(len, ABSENT))  # a longer text is something
 DOMAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62}\.)+[A-Za-z0-9-]{1,62}\.?")
 PORT_MAX = 65_535
+IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}")
 WITH_PORT = re.compile(r" *(?:\[([^\]]+)\]|([0-9.]+)):[0-9]{1,5} *")
 
 
@@ -18,6 +22,8 @@ def text(value: Any) -> str | None:
     """The value as text; empty and `-` are nothing."""
     if type(value) is str:
         return None if value in ABSENT else value
+    if type(value) is int:
+        return str(value)
     if value is None or isinstance(value, (Mapping, list)):
         return None
     if value is True or value is False:
@@ -35,19 +41,26 @@ def ip(value: Any) -> str | None:
     """An address in its canonical form, without a port; IPv4 inside IPv6 is written as IPv4."""
     if type(value) is not str:
         return None
+    return _ip(value) if len(value) <= limits.ADDRESS_CHARS_MAX else _ip.__wrapped__(value)
+
+
+def bare_ip(value: str) -> str | None:
+    """The same of a text that is an address and nothing else."""
+    return _bare_ip(value) if len(value) <= limits.ADDRESS_CHARS_MAX else _address(value)
+
+
+# Texts that come again and again. The memory of them is bounded in number and in length.
+@lru_cache(maxsize=limits.ADDRESSES_KNOWN_MAX)
+def _ip(value: str) -> str | None:
     found = _address(value)
     if found is None and (with_port := WITH_PORT.fullmatch(value)) is not None:
         return _address(with_port[1] or with_port[2])
     return found
 
 
-def bare_ip(value: str) -> str | None:
-    """The same of a text that is an address and nothing else."""
-    return _address(value)
-
-
-@lru_cache(maxsize=65_536)
 def _address(value: str) -> str | None:
+    if IPV4.fullmatch(value) is not None:  # most are, and are written as they should be
+        return value
     try:
         address = ipaddress.ip_address(value.strip("[] ").partition("%")[0])
     except ValueError:
@@ -56,12 +69,23 @@ def _address(value: str) -> str | None:
     return str(mapped or address)
 
 
+_bare_ip = lru_cache(maxsize=limits.ADDRESSES_KNOWN_MAX)(_address)
+
+
 def domain(value: Any) -> str | None:
     """A host name in small letters; an address is not one."""
+    if type(value) is str:
+        is_short = len(value) <= limits.ADDRESS_CHARS_MAX
+        return _domain(value) if is_short else _domain.__wrapped__(value)
     found = text(value)
-    if not found or len(found) > 253 or _address(found) or not DOMAIN.fullmatch(found):
+    return _domain(found) if found else None
+
+
+@lru_cache(maxsize=limits.ADDRESSES_KNOWN_MAX)
+def _domain(value: str) -> str | None:
+    if value in ABSENT or len(value) > 253 or not DOMAIN.fullmatch(value) or _address(value):
         return None
-    return found.lower().rstrip(".")
+    return value.lower().rstrip(".")
 
 
 def integer(value: Any) -> int | None:

@@ -16,10 +16,9 @@ from cgii.collect.definition_parts import (
     Layout,
     LogSourceRule,
     Message,
-    Pattern,
     TimeRule,
-    any_of,
 )
+from cgii.collect.line_patterns import Pattern, Patterns, any_of
 from cgii.collect.shapes import LINES, Shape
 
 GENERIC = "syslog"  # takes what no other source does
@@ -46,7 +45,8 @@ class Definition:
     ecs: EcsRules
     message: Message
     patterns: tuple[Pattern, ...]
-    by_program: Mapping[str, tuple[Pattern, ...]]  # "" holds those for any program
+    every: Patterns  # the same, ready to be tried …
+    by_program: Mapping[str, Patterns]  # … and those for a program; "" holds those for any
     numbers: frozenset[str]
     needs: tuple[str, ...]  # fields without which a record is of another kind
     columns: tuple[Layout, ...]
@@ -54,6 +54,8 @@ class Definition:
     fingerprint: Fingerprint
     programs: frozenset[str]  # whose syslog lines belong to this source
     shape: Shape  # how the lines of its files make records
+    # Filled by collect/plan.py: for records with the same field names, what to do with them.
+    plans: dict[tuple[str, ...], Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def read_definition(path: Path) -> tuple[Definition | None, list[ContentError]]:
     patterns: tuple[Pattern, ...] = parts["patterns"]
     programs = {program for pattern in patterns for program in pattern.programs} | {""}
     by_program = {
-        program: tuple(p for p in patterns if not p.programs or program in p.programs)
+        program: Patterns(p for p in patterns if not p.programs or program in p.programs)
         for program in programs
     }
-    return Definition(path=path, by_program=by_program, **parts), []
+    every = Patterns(patterns)
+    return Definition(path=path, every=every, by_program=by_program, **parts), []

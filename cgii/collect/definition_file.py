@@ -16,11 +16,15 @@ from cgii.collect.definition_parts import (
     Layout,
     LogSourceRule,
     Message,
-    Pattern,
     TimeRule,
+)
+from cgii.collect.line_patterns import (
+    Pattern,
     compile_pattern,
+    first_and_last,
     literal_prefix,
 )
+from cgii.collect.one_way import one_way
 from cgii.collect.shapes import Shape, indented_lines_continue
 from cgii.collect.times import FORMATS
 
@@ -280,9 +284,11 @@ class DefinitionFile:
             name=name,
             programs=frozenset(self._texts((*place, "programs"))),
             prefix=literal_prefix(regex).encode(),
+            between=first_and_last(regex),
             match=compiled.match,
+            quick=one_way(regex),
             names=tuple(names),
-            numbers=frozenset(self._texts(("numbers",))),
+            numbers=tuple(sorted({*names} & {*self._texts(("numbers",))})),
             fields=self._mapping((*place, "fields")),
             ecs=self._mapping((*place, "ecs")),
         )

@@ -6,10 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-import re2
-
-from cgii.base import limits
-from cgii.collect.convert import Conversion, lookup, text
+from cgii.collect.convert import ABSENT_CHARS_MAX, Conversion, lookup, text
 from cgii.collect.times import TimeFormat
 from cgii.model.event import LogSource
 
@@ -107,21 +104,39 @@ class EcsRules:
     plain: tuple[tuple[str, str, Conversion], ...]  # target, one name without a dot, conversion
     chosen: tuple[tuple[str, Choice], ...]
 
-    def apply(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """The ECS view of the fields, flat and dotted."""
-        ecs = dict(self.fixed)
-        get = fields.get
-        for target, name, convert in self.plain:
-            value = get(name)
-            if value is not None:
-                value = convert(value)
-                if value is not None:
-                    ecs[target] = value
-        for target, choice in self.chosen:
-            value = choice.of(fields)
-            if value is not None:
-                ecs[target] = value
-        return ecs
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A message's fields and its template in parts; of records that have some fields only."""
+
+    fields: tuple[str, ...]
+    # For each part: whether it stands or falls with its names, names with the text before each,
+    # and the text after the last.
+    parts: tuple[tuple[bool, tuple[tuple[str, str], ...], str], ...]
+
+    def of(self, fields: Mapping[str, Any]) -> str:
+        """The sentence; names that are not there leave nothing behind."""
+        for name in self.fields:
+            value = lookup(fields, name)
+            if type(value) is str and text(value):
+                return value
+        told: list[str] = []
+        for is_optional, pairs, end in self.parts:
+            count = len(told)
+            for before, name in pairs:
+                value = fields.get(name)
+                if type(value) is not str or len(value) <= ABSENT_CHARS_MAX:
+                    value = text(lookup(fields, name))
+                if value:
+                    told += (before, value)
+                elif is_optional:
+                    del told[count:]
+                    break
+                else:
+                    told.append(before)
+            else:
+                told.append(end)
+        return " ".join("".join(told).split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,58 +150,36 @@ class Message:
     template: str = ""
 
     def of(self, fields: Mapping[str, Any]) -> str:
-        """The sentence; names that are not there leave nothing behind."""
-        for name in self.fields:
-            value = lookup(fields, name)
-            if type(value) is str and text(value):
-                return value
-        told: list[str] = []
-        for number, section in enumerate(_sections(self.template)):
-            parts = [
-                (text(lookup(fields, part)) or "") if place % 2 else part
-                for place, part in enumerate(section)
-            ]
-            if number % 2 == 0 or all(parts[1::2]):
-                told += parts
-        return " ".join("".join(told).split())
+        """The sentence for these fields."""
+        return _sentence(self).of(fields)
+
+    def within(self, may_be_there: Callable[[str], bool]) -> Sentence:
+        """The sentence for records of which only some fields may be there."""
+        whole = _sentence(self)
+        parts = []
+        for is_optional, pairs, end in whole.parts:
+            there = [may_be_there(name) for _, name in pairs]
+            if is_optional and not all(there):
+                continue
+            kept: list[tuple[str, str]] = []
+            before = ""
+            for (text_before, name), is_there in zip(pairs, there, strict=True):
+                before += text_before
+                if is_there:
+                    kept.append((before, name))
+                    before = ""
+            parts.append((is_optional, tuple(kept), before + end))
+        return Sentence(tuple(filter(may_be_there, whole.fields)), tuple(parts))
 
 
 @cache
-def _sections(template: str) -> tuple[tuple[str, ...], ...]:
-    """The template cut at [ ]; what stood in them, and within that the names, at the odd places."""
-    return tuple(tuple(NAME_IN_TEMPLATE.split(one)) for one in OPTIONAL_PART.split(template))
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """One RE2 pattern over a line, and what an event gets that fits it."""
-
-    name: str
-    programs: frozenset[str]  # of the syslog header; empty means any
-    prefix: bytes  # what a line must begin with; found in the pattern, spares most tries
-    match: Callable[[bytes], Any]  # re2's match object or None
-    names: tuple[str, ...]  # of the groups in order; "" for one without a name
-    numbers: frozenset[str]
-    fields: Mapping[str, Any]
-    ecs: Mapping[str, Any]
-
-    def apply(self, line: bytes, fields: dict[str, Any]) -> bool:
-        """Put the groups into `fields` and say whether the line fits."""
-        if not line.startswith(self.prefix):
-            return False
-        found = self.match(line)
-        if found is None:
-            return False
-        for name, value in zip(self.names, found.groups(), strict=True):
-            if value is not None and name:
-                fields[name] = (
-                    int(value)
-                    if name in self.numbers and value.isdigit() and len(value) < 19
-                    else value.decode(errors="replace")
-                )
-        if self.fields:
-            fields.update(self.fields)
-        return True
+def _sentence(message: Message) -> Sentence:
+    """The template cut at [ ] and at its names; what stood in [ ] is optional."""
+    parts = []
+    for number, section in enumerate(OPTIONAL_PART.split(message.template)):
+        cut = NAME_IN_TEMPLATE.split(section)
+        parts.append((number % 2 == 1, tuple(zip(cut[:-1:2], cut[1::2], strict=True)), cut[-1]))
+    return Sentence(message.fields, tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,59 +218,3 @@ class Fingerprint:
     def fits_object(self, record: Mapping[str, Any]) -> bool:
         """Whether the JSON object looks like one of this source."""
         return any(all(lookup(record, key) is not None for key in keys) for keys in self.keys)
-
-
-def compile_pattern(regex: str) -> Any:  # re2 has no types
-    """An RE2 over bytes: linear time, bounded memory. Raises ValueError with RE2's words."""
-    if len(regex) > limits.REGEX_CHARS_MAX:
-        raise ValueError(f"más de {limits.REGEX_CHARS_MAX} caracteres")
-    options = re2.Options()
-    options.max_mem = limits.REGEX_MEMORY_BYTES_MAX
-    options.log_errors = False
-    try:
-        return re2.compile(regex.encode(), options)
-    except re2.error as error:
-        reason = error.args[0] if error.args else ""
-        raise ValueError(
-            reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        ) from error
-
-
-def any_of(texts: Sequence[str]) -> Callable[[bytes], Any]:
-    """Whether a line fits one of these patterns, in one pass; where that is too much, always."""
-    try:
-        found: Callable[[bytes], Any] = compile_pattern(
-            "|".join(f"(?:{one})" for one in texts)
-        ).match
-    except ValueError:
-        return bool
-    return found
-
-
-def literal_prefix(regex: str) -> str:
-    """The text that every match of `^…` must begin with; empty when in doubt."""
-    if not regex.startswith("^") or _has_outer_choice(regex):
-        return ""
-    found = re.match(r"\^((?:[^\\.\[\](){}?*+|^$]|\\[^A-Za-z0-9])*)([?*{])?", regex)
-    if found is None:
-        return ""
-    prefix = re.sub(r"\\(.)", r"\1", found[1])
-    return prefix[:-1] if found[2] else prefix
-
-
-def _has_outer_choice(regex: str) -> bool:
-    depth, in_class, skip = 0, False, False
-    for char in regex:
-        if skip:
-            skip = False
-        elif char == "\\":
-            skip = True
-        elif in_class:
-            in_class = char != "]"
-        elif char == "[":
-            in_class = True
-        elif char in "()":
-            depth += 1 if char == "(" else -1
-        elif char == "|" and depth == 0:
-            return True
-    return False

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from cgii.base import limits
-from cgii.base.ids import event_id
+from cgii.base.ids import event_id, event_ids
 from cgii.collect import rejects
 from cgii.collect.convert import bare_ip
 from cgii.collect.definition import Definition, Definitions
@@ -24,8 +24,9 @@ from cgii.collect.parsers import (
     windows,
 )
 from cgii.collect.parsers.record import Record, cut_long_values, without_nul
+from cgii.collect.plan import Plan, plan_of
 from cgii.collect.rejects import Damage, Unreadable
-from cgii.collect.times import RECEIVED, Found, settle
+from cgii.collect.times import RECEIVED, UNREADABLE, Found, settle
 from cgii.model.event import Event, Origin, Raw, Rejected
 
 Parser = Callable[[bytes | Mapping[str, Any], Definition], Record]
@@ -47,8 +48,6 @@ CUT = "cut"
 # A record that trips over a mistake of ours must not hold up its batch for ever.
 MISTAKES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
-UNREADABLE_TIME = (ValueError, OverflowError, OSError, TypeError)
-
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
@@ -65,11 +64,13 @@ def normalize(
     events: list[Event] = []
     rejected: list[Rejected] = []
     definition = definitions.by_name.get(origin.source)
+    if definition is None:
+        problem = Unreadable(rejects.UNKNOWN_SOURCE, f"no source {origin.source[:80]!r}")
+        return Normalised([], [_reject(origin, raw, problem) for raw in raws])
+    reader = _Reader(origin, definition, received_at)
     for raw in raws:
         try:
-            if definition is None:
-                raise Unreadable(rejects.UNKNOWN_SOURCE, f"no source {origin.source[:80]!r}")
-            events.append(_event(origin, raw, definition, received_at))
+            events.append(reader.event(raw))
         except Unreadable as problem:
             rejected.append(_reject(origin, raw, problem))
         except MISTAKES as error:
@@ -78,56 +79,59 @@ def normalize(
     return Normalised(events, rejected)
 
 
-def _event(origin: Origin, raw: Raw, definition: Definition, received_at: datetime) -> Event:
-    record = PARSERS[definition.parser](raw.data, definition)
-    fields, notes = record.fields, record.notes
-    if len(record.original) > limits.FIELD_CHARS_MAX:
-        before, fields = fields, cut_long_values(fields)
-        if before != fields:
-            notes = (*notes, CUT)
-    known = record.ecs
-    if "\0" in record.original or "\\u0000" in record.original:
-        fields, known = without_nul(fields), without_nul(known)
-    at, guessed = _moment(fields, definition, received_at)
-    if guessed:
-        notes += guessed
-    ecs = definition.ecs.apply(fields)
-    if known:
-        ecs.update(known)
-    if "message" not in ecs:
-        ecs["message"] = definition.message.of(fields)
-    ecs["event.dataset"] = origin.source
-    if raw.peer:
-        _add_peer(ecs, raw.peer)
-    return Event(
-        id=event_id(origin.stream, origin.epoch, raw.seq),
-        at=at,
-        received_at=received_at,
-        source=origin.source,
-        logsource=definition.logsource.of(fields),
-        fields=fields,
-        ecs=ecs,
-        original=record.original,
-        entity_id=origin.entity_id,
-        sensor_id=origin.sensor_id,
-        notes=notes,
-    )
+class _Reader:
+    """Makes events of the records of one batch."""
 
+    def __init__(self, origin: Origin, definition: Definition, received_at: datetime) -> None:
+        self._origin = origin
+        self._definition = definition
+        self._received_at = received_at
+        self._parse = PARSERS[definition.parser]
+        self._id_of = event_ids(origin.stream, origin.epoch)
 
-def _moment(fields: Mapping[str, Any], definition: Definition, received_at: datetime) -> Found:
-    zone = definition.zone
-    tried = ""
-    for rule in definition.times:
-        value = rule.value_in(fields)
-        if value is None:
-            continue
-        try:
-            return settle(rule.read(value, zone, received_at), received_at)
-        except UNREADABLE_TIME as error:
-            tried = tried or f"{rule.field}: {error}"
-    if definition.time_may_be_missing and not tried:
-        return received_at, (RECEIVED,)
-    raise Unreadable(rejects.NO_TIME, tried[:200])
+    def event(self, raw: Raw) -> Event:
+        """The event of one record. Raises Unreadable."""
+        definition, origin = self._definition, self._origin
+        record = self._parse(raw.data, definition)
+        fields, notes, original = record.fields, record.notes, record.original
+        if len(original) > limits.FIELD_CHARS_MAX:
+            before, fields = fields, cut_long_values(fields)
+            if before != fields:
+                notes = (*notes, CUT)
+        known = record.ecs
+        if "\0" in original or "\\u0000" in original:
+            fields, known = without_nul(fields), without_nul(known)
+        plan = definition.plans.get((*fields,)) or plan_of(definition, fields)
+        at, guessed = self._moment(fields, plan)
+        if guessed:
+            notes += guessed
+        ecs, logsource = plan.view(fields)
+        if known:
+            ecs.update(known)
+        if "message" not in ecs:
+            ecs["message"] = plan.message.of(fields)
+        ecs["event.dataset"] = origin.source
+        if raw.peer:
+            _add_peer(ecs, raw.peer)
+        return Event(  # by place: by name takes three times as long
+            self._id_of(raw.seq), at, self._received_at, origin.source, logsource, fields, ecs,
+            original, origin.entity_id, origin.sensor_id, notes,
+        )  # fmt: skip
+
+    def _moment(self, fields: Mapping[str, Any], plan: Plan) -> Found:
+        zone, received_at = self._definition.zone, self._received_at
+        tried = ""
+        for name, rule in plan.times:
+            value = rule.value_in(fields) if name is None else fields[name]
+            if value is None:
+                continue
+            try:
+                return settle(rule.read(value, zone, received_at), received_at)
+            except UNREADABLE as error:
+                tried = tried or f"{rule.field}: {error}"
+        if self._definition.time_may_be_missing and not tried:
+            return received_at, (RECEIVED,)
+        raise Unreadable(rejects.NO_TIME, tried[:200])
 
 
 def _add_peer(ecs: dict[str, Any], peer: str) -> None:

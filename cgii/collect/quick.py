@@ -10,11 +10,11 @@ import orjson
 from cgii.base import limits
 from cgii.collect.definition import Definition
 from cgii.collect.definition_parts import Choice
-from cgii.collect.normalize import MISTAKES, UNREADABLE_TIME
+from cgii.collect.normalize import MISTAKES
 from cgii.collect.parsers import windows
 from cgii.collect.parsers.json_lines import are_small
 from cgii.collect.rejects import Unreadable
-from cgii.collect.times import iso, iso_utc, settle
+from cgii.collect.times import UNREADABLE, iso, iso_utc, settle
 from cgii.model.event import LogSource
 
 Fields = dict[str, Any]
@@ -149,7 +149,7 @@ class QuickReader:
                 continue
             try:
                 settle(rule.read(value, self._definition.zone, received_at), received_at)
-            except UNREADABLE_TIME:
+            except UNREADABLE:
                 continue
             shape.time_name = rule.field if rule.read in ISO and not rule.more else ""
             return True

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from cgii.base import limits
@@ -14,6 +15,10 @@ MONTHS = {
         start=1,
     )
 }
+SECONDS = {f":{second:02d}": timedelta(seconds=second) for second in range(60)}
+UNREADABLE = (ValueError, OverflowError, OSError, TypeError)
+ALWAYS = (EARLIEST, EARLIEST)
+BATCHES_KEPT = 64  # of those under way at the same time
 YEAR_GUESSED = "year"
 ZONE_GUESSED = "zone"
 AHEAD = "time ahead"
@@ -133,7 +138,7 @@ def syslog(value: Any, zone: tzinfo, received_at: datetime) -> Found:
         return moment.replace(tzinfo=zone).astimezone(UTC), (ZONE_GUESSED,)
     hour, minute, second = int(rest[:2]), int(rest[3:5]), int(rest[6:8])
     micro = int(rest[9:15].ljust(6, "0")) if rest[8:9] == "." else 0
-    latest = received_at.astimezone(zone) + timedelta(seconds=limits.CLOCK_AHEAD_SECONDS_MAX)
+    latest = _latest(received_at, zone)
     for year in range(latest.year, latest.year - 9, -1):  # 29 February: up to eight years back
         try:
             moment = datetime(year, month, day, hour, minute, second, micro, zone)
@@ -146,6 +151,53 @@ def syslog(value: Any, zone: tzinfo, received_at: datetime) -> Found:
     raise ValueError("no year fits")
 
 
+@lru_cache(maxsize=BATCHES_KEPT)
+def _latest(received_at: datetime, zone: tzinfo) -> datetime:
+    """The latest moment that is believed, in the sender's zone; the same for a whole batch."""
+    return received_at.astimezone(zone) + timedelta(seconds=limits.CLOCK_AHEAD_SECONDS_MAX)
+
+
+@lru_cache(maxsize=BATCHES_KEPT)
+def _hour(received_at: datetime) -> tuple[datetime, datetime]:
+    """The hour that a moment lies in, from its beginning to its end."""
+    start = received_at.replace(minute=0, second=0, microsecond=0)
+    return start, start + timedelta(hours=1)
+
+
+def by_minute(read: TimeFormat, usual: str, *, depends_on_receipt: bool) -> TimeFormat:
+    """The same format, with what it makes of whole minutes remembered.
+
+    `usual` is how long the texts are, with `:SS` where their seconds stand.
+    """
+    place = usual.index(":SS")
+    length, behind = len(usual), place + len(":SS")
+
+    @lru_cache(maxsize=limits.MINUTES_KNOWN_MAX)
+    def minute(
+        before: str, after: str, zone: tzinfo, hour: tuple[datetime, datetime]
+    ) -> Found | None:
+        """The beginning of a minute, if for all of it and of the hour the same holds."""
+        try:
+            first = read(f"{before}:00{after}", zone, hour[1])
+            last = read(f"{before}:59{after}", zone, hour[0])
+        except UNREADABLE:
+            return None
+        is_same = last[0] - first[0] == SECONDS[":59"] and first[1] == last[1]
+        return first if is_same else None
+
+    def quick(value: Any, zone: tzinfo, received_at: datetime) -> Found:
+        if type(value) is str and len(value) == length:
+            second = SECONDS.get(value[place:behind])
+            if second is not None:
+                hour = _hour(received_at) if depends_on_receipt else ALWAYS
+                found = minute(value[:place], value[behind:], zone, hour)
+                if found is not None:
+                    return found[0] + second, found[1]
+        return read(value, zone, received_at)
+
+    return quick
+
+
 FORMATS: dict[str, TimeFormat] = {
     "auto": automatic,
     "iso": iso,
@@ -153,8 +205,8 @@ FORMATS: dict[str, TimeFormat] = {
     "iso_offset": iso_offset,
     "iso_apart": iso_apart,
     "epoch": epoch,
-    "apache": apache,
-    "syslog": syslog,
+    "apache": by_minute(apache, "10/Oct/2026:13:55:SS -0400", depends_on_receipt=False),
+    "syslog": by_minute(syslog, "Oct  9 13:55:SS", depends_on_receipt=True),
     "slashes": slashes,
     "day_first": day_first,
     "ctime": ctime,

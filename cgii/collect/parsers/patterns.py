@@ -15,13 +15,14 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     Where a definition says how a record begins, its other lines are the field `continued`.
     """
     line, text, notes = decode(as_line(data))
-    more = b""
+    first, more = text, ""
     if definition.shape.begins is not None:
-        line, _, more = line.partition(b"\n")
-    fields: dict[str, Any] = {}
-    for pattern in definition.patterns:
-        if pattern.apply(line, fields):
-            if more:
-                fields["continued"] = more.decode()
-            return Record(fields, text, pattern.ecs, notes)
-    raise Unreadable(rejects.NO_PATTERN)
+        line = line.partition(b"\n")[0]
+        first, _, more = text.partition("\n")
+    found = definition.every.read(line, first)
+    if found is None:
+        raise Unreadable(rejects.NO_PATTERN)
+    fields, ecs = found
+    if more:
+        fields["continued"] = more
+    return Record(fields, text, ecs, notes)

@@ -43,9 +43,13 @@ def as_bytes(data: bytes | Mapping[str, Any]) -> bytes:
 
 def as_line(data: bytes | Mapping[str, Any]) -> bytes:
     """A line of text without its end. Raises Unreadable for an object or an empty line."""
-    if not isinstance(data, bytes) and not isinstance(data, Damage):
+    if type(data) is bytes and len(data) <= limits.LINE_BYTES_MAX:
+        line = data
+    elif isinstance(data, (bytes, Damage)):
+        line = as_bytes(data)
+    else:
         raise Unreadable(rejects.NOT_A_LINE, "an object was sent for a source of lines")
-    line = as_bytes(data).rstrip(b"\r\n\0 \t").removeprefix(BOM)
+    line = line.rstrip(b"\r\n\0 \t").removeprefix(BOM)
     if not line:
         raise Unreadable(rejects.EMPTY)
     return line
@@ -58,6 +62,14 @@ def decode(line: bytes) -> tuple[bytes, str, tuple[str, ...]]:
     except UnicodeDecodeError:
         replaced = line.decode(errors="replace")
         return replaced.encode(), replaced, (INVALID_UTF8,)
+
+
+def are_usual(names: tuple[str, ...]) -> bool:
+    """Whether fields' names are few and short enough to remember what was found out about them."""
+    return (
+        len(names) <= limits.RECORD_PLAN_NAMES_MAX
+        and sum(map(len, names)) <= limits.RECORD_PLAN_CHARS_MAX
+    )
 
 
 def expect_few(fields: int) -> None:

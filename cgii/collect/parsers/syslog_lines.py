@@ -23,6 +23,9 @@ HEADER = re.compile(
 )
 HOST = re.compile(r"(\S{1,255}) ")
 TAG = re.compile(r"([A-Za-z0-9_./@+-]{1,64})(?:\(([\w.-]{1,32})\))?(?:\[([\w.-]{1,20})\])?:(?: |$)")
+# What most lines look like, at one go; the same as the parts one after another.
+USUAL = re.compile(rf"([A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d) (\S{{1,255}}+)(?<!:) {TAG.pattern}")
+NOTHING: Mapping[str, Any] = {}
 LOOSE_TAG = re.compile(r"([A-Za-z_][A-Za-z0-9_./-]{0,63})(?= )")
 NEW_STYLE = re.compile(r"1 (\S{1,64}) (\S{1,255}) (\S{1,64}) (\S{1,128}) (\S{1,64}) ")
 ELEMENT = re.compile(r'\[[^ =\]"]{1,64}(?: [^ =\]"]{1,64}="(?:[^"\\]|\\.)*")*\]')
@@ -35,21 +38,28 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     fields = read_header(text)
     message: str = fields["message"]
     program = fields.get("program", "")
-    patterns = definition.by_program.get(program)
-    if patterns is None:
-        patterns = definition.by_program.get("", ())
-    if patterns:
-        line = message.encode()
-        for pattern in patterns:
-            if pattern.apply(line, fields):
-                return Record(fields, text, pattern.ecs, notes)
-    return Record(fields, text, {}, notes)
+    patterns = definition.by_program.get(program) or definition.by_program[""]
+    found = patterns.read(message.encode(), message)
+    if found is None:
+        return Record(fields, text, NOTHING, notes)
+    fields.update(found[0])
+    return Record(fields, text, found[1], notes)
 
 
 def read_header(text: str) -> dict[str, Any]:
     """The fields of the header and `message`. Raises Unreadable if there is nothing of syslog."""
-    fields: dict[str, Any] = {}
-    position = 0
+    fields: dict[str, Any]
+    usual = USUAL.match(text)
+    if usual is not None:
+        timestamp, host_name, program, module, pid = usual.groups()
+        fields = {"timestamp": timestamp, "host": host_name, "program": program}
+        if module:
+            fields["module"] = module
+        if pid:
+            fields["pid"] = int(pid) if pid.isdecimal() else pid
+        fields["message"] = text[usual.end() :].strip(" ")
+        return fields
+    fields, position = {}, 0
     if text.startswith("<"):
         found = PRIORITY.match(text)
         if found is not None and (priority := int(found[1])) < len(FACILITIES) * 8:

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from cgii.base import limits
 from cgii.collect import rejects
+from cgii.collect.parsers.record import are_usual
 from cgii.collect.rejects import Unreadable
 
 # Tools that turn XML into JSON put an element's attributes and its text under these names.
@@ -60,12 +62,45 @@ CHANNELS = {
 }
 KEPT = frozenset({"Channel", "EventID", "Provider_Name", "Computer", "TimeCreated"})
 DATA = ("EventData", "UserData", "event_data", "user_data")
+NOT_FLAT = frozenset({"_source", "Event", "System", "winlog", "event_data"})
 ROOTS = ("Event.", "System.", "EventData.", "UserData.", "winlog.")
 MILLISECONDS = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")
 
 
+class Names(NamedTuple):
+    """What the names of a flat record's fields tell of it."""
+
+    own: tuple[str, ...]  # of fields that may hold the event's own data
+    moved: tuple[tuple[str, tuple[str, ...]], ...]  # names, and others that stand for them
+
+
+_known: dict[tuple[str, ...], Names | None] = {}
+
+
 def fields_of(found: dict[str, Any]) -> dict[str, Any]:
     """The event's fields under their producer's names. Raises Unreadable."""
+    names = (*found,)
+    try:
+        told = _known[names]
+    except KeyError:
+        told = _names(names)
+        if are_usual(names):
+            if len(_known) >= limits.RECORD_PLANS_MAX:
+                _known.clear()
+            _known[names] = told
+    return _fields_in(found) if told is None else _flat(found, told)
+
+
+def _names(names: tuple[str, ...]) -> Names | None:
+    """What they tell; None if the record may not be flat."""
+    if not NOT_FLAT.isdisjoint(names) or any(name.startswith(ROOTS) for name in names):
+        return None
+    moved = [(name, tuple(o for o in others if o in names)) for name, others in FLAT.items()]
+    own = tuple(name for name in names if name in DATA)
+    return Names(own, tuple((name, others) for name, others in moved if others))
+
+
+def _fields_in(found: dict[str, Any]) -> dict[str, Any]:
     if isinstance(found.get("_source"), dict):  # an export of Elasticsearch
         found = found["_source"]
     if any(name.startswith(ROOTS) for name in found):
@@ -81,7 +116,8 @@ def fields_of(found: dict[str, Any]) -> dict[str, Any]:
         return _winlogbeat(found, found["winlog"])
     if isinstance(found.get("event_data"), dict):
         return _winlogbeat(found, found)
-    return _flat(found)
+    moved = tuple(FLAT.items())
+    return _flat(found, Names(tuple(name for name in found if name in DATA), moved))
 
 
 def moment_text(value: Any) -> Any:
@@ -99,10 +135,12 @@ def moment_text(value: Any) -> Any:
         return None
 
 
-def _flat(found: dict[str, Any]) -> dict[str, Any]:
-    own = [name for name in DATA if isinstance(found.get(name), dict | list)]
-    fields = {name: value for name, value in found.items() if name not in own}
-    for name, others in FLAT.items():
+def _flat(found: dict[str, Any], names: Names) -> dict[str, Any]:
+    fields = dict(found)
+    own = [name for name in names.own if isinstance(found[name], dict | list)]
+    for name in own:
+        del fields[name]
+    for name, others in names.moved:
         if fields.get(name) is None:
             for other in others:
                 if fields.get(other) is not None:

@@ -6,8 +6,8 @@ import pytest
 
 from cgii.base import limits
 from cgii.collect.definition import load_definitions, read_definition
-from cgii.collect.definition_parts import any_of, compile_pattern, literal_prefix
 from cgii.collect.files import read_records
+from cgii.collect.line_patterns import any_of, compile_pattern, literal_prefix
 from cgii.collect.normalize import normalize
 from cgii.model.event import Origin
 from tests.make import NOW

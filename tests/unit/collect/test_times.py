@@ -81,3 +81,61 @@ def test_a_syslog_time_is_never_more_than_a_year_old(moment: datetime) -> None:
     found, _ = times.syslog(written, UTC, NOW)
     assert NOW - timedelta(days=366) <= found <= NOW + timedelta(days=1)
     assert (found.month, found.day, found.hour) == (moment.month, moment.day, moment.hour)
+
+
+ZONES = [LA_PAZ, ZoneInfo("America/Santiago"), ZoneInfo("Australia/Lord_Howe"), UTC]
+
+
+@given(
+    moment=st.datetimes(datetime(2023, 12, 1), datetime(2026, 3, 1)),
+    zone=st.sampled_from(ZONES),
+    receipt=st.datetimes(datetime(2025, 12, 30), datetime(2026, 1, 4), timezones=st.just(UTC)),
+    ahead=st.booleans(),
+)
+def test_a_syslog_time_of_a_known_minute_is_read_as_any_other(
+    moment: datetime, zone: ZoneInfo, receipt: datetime, ahead: bool
+) -> None:
+    if ahead:  # the year turns on the second
+        moment = receipt.astimezone(zone).replace(tzinfo=None) + timedelta(days=1)
+    for second in (0, 59, moment.second, (moment.second + 1) % 60):
+        written = f"{moment:%b} {moment.day:>2} {moment:%H:%M}:{second:02d}"
+        expected = times.syslog(written, zone, receipt)
+        assert times.FORMATS["syslog"](written, zone, receipt) == expected
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_the_hours_when_clocks_change_are_read_to_the_second(zone: ZoneInfo) -> None:
+    start = datetime(2025, 9, 6, 22)
+    for minutes in range(0, 60 * 24 * 40, 7):
+        moment = start + timedelta(minutes=minutes)
+        written = f"{moment:%b} {moment.day:>2} {moment:%H:%M}:30"
+        expected = times.syslog(written, zone, NOW)
+        assert times.FORMATS["syslog"](written, zone, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "10/Oct/2025:13:55:36 -0400",
+        "10/Oct/2025:13:55:00 -0400",
+        "10/Oct/2025:13:55:36 --040",
+        "10/Oct/2025:13:55:60 -0400",
+        "10/Oct/2025:24:55:36 -0400",
+        "10/Oct/2025:13:55:36 .1234",
+        "10/Oct/2025:13:55:36T-0400",
+        "10/Zzz/2025:13:55:36 -0400",
+        "10/Oct/2025 13:55:36 -0400",
+        "10/Oct/2025:13:5\u0665:36 -0400",
+        "31/Dec/9999:23:59:36 -0400",
+        "01/Jan/0001:00:00:36 +0400",
+    ],
+)
+def test_an_apache_time_of_a_known_minute_is_read_as_any_other(written: str) -> None:
+    def outcome(read: times.TimeFormat) -> object:
+        try:
+            return read(written, LA_PAZ, NOW)
+        except times.UNREADABLE as error:
+            return type(error), str(error)
+
+    for _ in range(2):
+        assert outcome(times.FORMATS["apache"]) == outcome(times.apache)
