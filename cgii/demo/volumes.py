@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
-from cgii.demo.sensors import Played
-from cgii.demo.traffic import PER_DAY, Line
+from cgii.demo.sensors import BUSY_SOURCE, Played
+from cgii.demo.traffic import CUT_PER_DAY, PER_DAY, Line
 from cgii.model.records import SourceVolume
 
 DAYS = 45
@@ -27,7 +27,8 @@ def past_volumes(
             at = last - timedelta(hours=back)
             for source in PER_DAY:
                 total = round(one.usual(source, at) * random_.uniform(0.8, 1.2))
-                rejects = sum(random_.random() < 0.002 for _ in range(total))
+                chance = CUT_PER_DAY * one.weight / 24 if source == BUSY_SOURCE else 0
+                rejects = min(total, int(random_.random() < chance))
                 if total:
                     rows.append(_row(one, source, at, total - rejects, rejects))
         session.execute(insert(SourceVolume), rows)
