@@ -68,7 +68,7 @@ def normalize(
     for raw in raws:
         try:
             if definition is None:
-                raise Unreadable(rejects.UNKNOWN_SOURCE, f"no source {origin.source[:80]!r}")
+                raise Unreadable(rejects.UNKNOWN_SOURCE, f"no existe {origin.source[:80]!r}")
             events.append(_event(origin, raw, definition, received_at))
         except Unreadable as problem:
             rejected.append(_reject(origin, raw, problem))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from cgii.demo.sensors import BUSY_SOURCE, Played
 from cgii.demo.traffic import CUT_PER_DAY, PER_DAY, Line
-from cgii.model.records import SourceVolume
+from cgii.model.records import Sensor, SourceVolume
 
 DAYS = 45
 
@@ -40,6 +40,7 @@ def spread_last_day(session: Session, one: Played, lines: Sequence[Line]) -> Non
         SourceVolume.sensor_key == f"sensor:{one.sensor_id}",
         SourceVolume.hour >= _hour(lines[0].at),
     ))  # fmt: skip
+    session.get_one(Sensor, one.sensor_id).heard_at = lines[-1].at
     came = Counter((line.source, _hour(line.at)) for line in lines)
     cut = Counter((line.source, _hour(line.at)) for line in lines if line.is_cut)
     session.execute(

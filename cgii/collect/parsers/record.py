@@ -37,14 +37,14 @@ def as_bytes(data: bytes | Mapping[str, Any]) -> bytes:
             reason = rejects.TOO_DEEP if "ecursion" in str(error) else rejects.NOT_JSON
             raise Unreadable(reason, str(error)) from error
     if len(line) > limits.LINE_BYTES_MAX:
-        raise Unreadable(rejects.TOO_LONG, f"more than {limits.LINE_BYTES_MAX} bytes")
+        raise Unreadable(rejects.TOO_LONG, f"más de {limits.LINE_BYTES_MAX} bytes")
     return line
 
 
 def as_line(data: bytes | Mapping[str, Any]) -> bytes:
     """A line of text without its end. Raises Unreadable for an object or an empty line."""
     if not isinstance(data, bytes) and not isinstance(data, Damage):
-        raise Unreadable(rejects.NOT_A_LINE, "an object was sent for a source of lines")
+        raise Unreadable(rejects.NOT_A_LINE, "llegó un objeto para una fuente de líneas")
     line = as_bytes(data).rstrip(b"\r\n\0 \t").removeprefix(BOM)
     if not line:
         raise Unreadable(rejects.EMPTY)
@@ -63,7 +63,7 @@ def decode(line: bytes) -> tuple[bytes, str, tuple[str, ...]]:
 def expect_few(fields: int) -> None:
     """Raise Unreadable for a record with more fields than any real one has."""
     if fields > limits.EVENT_FIELDS_MAX:
-        raise Unreadable(rejects.TOO_MANY_FIELDS, f"more than {limits.EVENT_FIELDS_MAX}")
+        raise Unreadable(rejects.TOO_MANY_FIELDS, f"más de {limits.EVENT_FIELDS_MAX}")
 
 
 def cut_long_values(fields: dict[str, Any]) -> dict[str, Any]:
