@@ -30,7 +30,7 @@ def past_volumes(
                 chance = CUT_PER_DAY * one.weight / 24 if source == BUSY_SOURCE else 0
                 rejects = min(total, int(random_.random() < chance))
                 if total:
-                    rows.append(_row(one, source, at, total - rejects, rejects))
+                    rows.append(_row(one, source, at, total=total, rejects=rejects))
         session.execute(insert(SourceVolume), rows)
 
 
@@ -45,14 +45,14 @@ def spread_last_day(session: Session, one: Played, lines: Sequence[Line]) -> Non
     cut = Counter((line.source, _hour(line.at)) for line in lines if line.is_cut)
     session.execute(
         insert(SourceVolume),
-        [_row(one, *key, total - cut[key], cut[key]) for key, total in came.items()],
+        [_row(one, *key, total=total, rejects=cut[key]) for key, total in came.items()],
     )
 
 
-def _row(one: Played, source: str, at: datetime, events: int, rejects: int) -> dict[str, Any]:
+def _row(one: Played, source: str, at: datetime, *, total: int, rejects: int) -> dict[str, Any]:
     return {
         "hour": at, "source": source, "sensor_key": f"sensor:{one.sensor_id}",
-        "event_count": events, "reject_count": rejects,
+        "event_count": total - rejects, "reject_count": rejects,
     }  # fmt: skip
 
 
