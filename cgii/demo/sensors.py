@@ -89,8 +89,9 @@ def everyday(
     # Counted from a fixed moment, so that short turns together say what the hour should.
     hours = [moment.timestamp() / 3600 for moment in (start, end)]
     count = int(rate * hours[1]) - int(rate * hours[0])
-    moments = sorted(start + (end - start) * random_.random() for _ in range(count))
-    return [MAKERS[source](random_, one.place, moment) for moment in moments]
+    # One in each part of the time: by chance alone no hour has much more than another.
+    parts = [(number + random_.random()) / count for number in range(count)]
+    return [MAKERS[source](random_, one.place, start + (end - start) * part) for part in parts]
 
 
 def last_day(random_: random.Random, one: Played, now: datetime) -> list[Line]:

@@ -179,7 +179,7 @@ def test_the_alert_of_a_silence_has_a_page_and_offers_to_be_suppressed(pages: Pa
         group = session.scalars(select(AlertGroup)).one()
 
     text = enter(pages, Role.COORDINATOR).get(f"/alertas/{group.id}").text
-    assert "squid de norte dejó de llegar desde el 2026-11-20 a las 10:00" in text
+    assert "squid de norte dejó de llegar desde el 20 nov 2026, 10:00" in text
     assert "Ya no está en vigor" not in text
     assert f"/reglas/silence.source/ajustar/suprimir?alerta={group.id}" in text
 
