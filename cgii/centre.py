@@ -17,6 +17,7 @@ from cgii.collect.definition import Definitions, load_definitions
 from cgii.collect.offered import OfferedSources
 from cgii.detect.detector import Detector
 from cgii.detect.indicator_watch import IndicatorWatch
+from cgii.detect.rule_cache import FOLDER
 from cgii.detect.rule_watch import RuleWatch
 from cgii.detect.ruleset import RuleSet, read_placeholders
 from cgii.detect.tuning import Tuning, load_tuning, tuning_revision
@@ -66,9 +67,7 @@ class Centre:
         self.trail = AuditTrail(self.secret)
         self.database = Database(settings.database_url)
         self.events: EventStore = _events(settings)
-        self._rules = RuleWatch(
-            self.database, settings.site, cache=settings.data / "cache", now=now
-        )
+        self._rules = RuleWatch(self.database, settings.site, cache=settings.data / FOLDER, now=now)
         self._content: tuple[RuleSet, Content] | None = None
         self.indicators = IndicatorWatch(self.database, now)
         self.yara = YaraLibrary(settings.site, bounds_of(settings))

@@ -118,7 +118,7 @@ def _fold(
 ) -> tuple[Alert, ...]:
     tempered = centre.tuning(session).temper((*examined.alerts, *found), now=centre.clock())
     # Once, so that two batches lock the rows they count on in one order.
-    note_hidden(session, [*hidden, *tempered.hidden])
+    note_hidden(session, [*hidden, *tempered.hidden], withdrawn=examined.withdrawn)
     if not tempered.alerts and not examined.withdrawn:
         return ()
     alerts = _with_places(centre, tempered.alerts, examined.opened, events or {})

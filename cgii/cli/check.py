@@ -16,6 +16,7 @@ from cgii.cli.check_hints import hints_about, rules_asked, show_summary
 from cgii.collect.definition import Definitions, load_definitions
 from cgii.collect.normalize import normalize
 from cgii.collect.trial import check_collectors
+from cgii.detect.rule_cache import RuleCache, cache_in
 from cgii.detect.trial import Reader, check_rules
 from cgii.detect.yara_child import is_available
 from cgii.detect.yara_trial import check_yara
@@ -43,36 +44,37 @@ def check(
     ] = False,
 ) -> None:
     """Valida fuentes, reglas, guías, informes y tableros, y corre sus ejemplos."""
-    site = load().site
+    settings = load()
+    site, known = settings.site, cache_in(settings.data)
     reader = reader_of(load_definitions(site))
     problems: list[ContentError] = []
     if not paths:
-        problems = check_all(site)
+        problems = check_all(site, known)
     for path in paths or ():
         kind_of_path = _kind_of(path, site)
         if kind_of_path is None:
-            problems += check_rules(site, [path], reader=reader)
+            problems += check_rules(site, [path], reader=reader, cache=known)
             problems += check_yara(site, [path])
             continue
-        found = _check_kind(kind_of_path, site, reader)
+        found = _check_kind(kind_of_path, site, reader, known)
         problems += [
             one for one in found if Path(one.path).resolve().is_relative_to(path.resolve())
         ]
     for problem in problems:
         typer.echo(str(problem))
-    hints = _say_hints(site, paths or [])
+    hints = _say_hints(site, paths or [], known)
     if problems or (strict and hints):
         typer.echo(f"{len(problems)} problemas, {hints} avisos.", err=True)
         raise typer.Exit(1)
     typer.echo("Todo lo revisado es válido.", err=True)
 
 
-def _say_hints(site: Path | None, paths: Sequence[Path]) -> int:
+def _say_hints(site: Path | None, paths: Sequence[Path], known: RuleCache) -> int:
     """Tell what may be wrong with the rules that were asked for, and sum them up; the hints."""
     asked = [path for path in paths if _kind_of(path, site) in (None, "rules")]
     if paths and not asked:
         return 0
-    rules = rules_asked(site, asked)
+    rules = rules_asked(site, asked, known)
     hints = hints_about(site, rules)
     for hint in hints:
         typer.echo(str(hint))
@@ -80,10 +82,10 @@ def _say_hints(site: Path | None, paths: Sequence[Path]) -> int:
     return len(hints)
 
 
-def check_all(site: Path | None) -> list[ContentError]:
+def check_all(site: Path | None, known: RuleCache | None = None) -> list[ContentError]:
     """Everything that is wrong with content of any kind, shipped or the site's."""
     reader = reader_of(load_definitions(site))
-    return [problem for kind in content.KINDS for problem in _check_kind(kind, site, reader)]
+    return [problem for kind in content.KINDS for problem in _check_kind(kind, site, reader, known)]
 
 
 def _kind_of(path: Path, site: Path | None) -> Kind | None:
@@ -95,7 +97,9 @@ def _kind_of(path: Path, site: Path | None) -> Kind | None:
     return None
 
 
-def _check_kind(kind: Kind, site: Path | None, reader: Reader) -> list[ContentError]:
+def _check_kind(
+    kind: Kind, site: Path | None, reader: Reader, known: RuleCache | None
+) -> list[ContentError]:
     if kind == "collectors":
         return check_collectors(site)
     if kind == "rules":
@@ -103,7 +107,7 @@ def _check_kind(kind: Kind, site: Path | None, reader: Reader) -> list[ContentEr
             typer.echo(
                 "yara: se revisa donde está instalada su biblioteca (cgii[centre]).", err=True
             )
-        return [*check_rules(site, (), reader=reader), *check_yara(site)]
+        return [*check_rules(site, (), reader=reader, cache=known), *check_yara(site)]
     if find_spec("sqlalchemy") is None:
         typer.echo(f"{kind}: se revisa donde está instalado el centro (cgii[centre]).", err=True)
         return []

@@ -11,15 +11,18 @@ from cgii.collect.definition import load_definitions
 from cgii.collect.produced import fields_of, produced_by
 from cgii.detect.coverage import coverage
 from cgii.detect.lint import Hint, SourceFields, always_evaluated, lint
+from cgii.detect.rule_cache import RuleCache
 from cgii.detect.rule_files import rule_files
 from cgii.detect.ruleset import RuleSet, load_rules
 
 SHOWN = 5  # of a list that may be long
 
 
-def rules_asked(site: Path | None, paths: Sequence[Path]) -> RuleSet:
+def rules_asked(
+    site: Path | None, paths: Sequence[Path], cache: RuleCache | None = None
+) -> RuleSet:
     """Every rule, or with `paths` those of these files and folders alone, filters applied."""
-    rules = load_rules(site, extra=paths)
+    rules = load_rules(site, extra=paths, cache=cache)
     if not paths:
         return rules
     asked = {str(path.resolve()) for path in rule_files(paths)}

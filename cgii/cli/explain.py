@@ -19,6 +19,7 @@ from cgii.detect.alerts import Match
 from cgii.detect.explain import Explanation
 from cgii.detect.explain import explain as explain_rule
 from cgii.detect.explain_correlation import Counted, explain_correlation
+from cgii.detect.rule_cache import cache_in
 from cgii.detect.rules import CorrelationRule, SingleRule
 from cgii.detect.ruleset import load_rules
 from cgii.model.event import Event, Origin, Raw
@@ -34,7 +35,11 @@ def explain(
     """Dice por qué una regla coincide con un registro, o qué le faltó."""
     text = sys.stdin.read() if event == "-" else event
     settings = load()
-    rules = load_rules(settings.site, extra=[Path(rule)] if Path(rule).is_file() else ())
+    rules = load_rules(
+        settings.site,
+        extra=[Path(rule)] if Path(rule).is_file() else (),
+        cache=cache_in(settings.data),
+    )
     chosen = _choose(rules.all, rule)
     seen = _read(text.strip(), source, load_definitions(settings.site))
     if isinstance(chosen, CorrelationRule):

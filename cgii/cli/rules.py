@@ -11,7 +11,7 @@ from sqlalchemy import select
 from cgii import centre as centres
 from cgii.base import clock
 from cgii.base.errors import Invalid, NotFound
-from cgii.base.settings import load
+from cgii.base.settings import Settings, load
 from cgii.cli.rules_show import (
     show_coverage,
     show_outcome,
@@ -24,6 +24,7 @@ from cgii.collect.definition import load_definitions
 from cgii.collect.produced import produced_by
 from cgii.detect import rule_imports
 from cgii.detect.coverage import Coverage, coverage
+from cgii.detect.rule_cache import cache_in
 from cgii.detect.rule_imports import Choice, Outcome
 from cgii.detect.rules import LEVELS, STATUSES, CorrelationRule, SingleRule
 from cgii.detect.ruleset import RuleSet, load_rules
@@ -48,11 +49,11 @@ def list_rules(
     json: AsJson = False,
 ) -> None:
     """Muestra las reglas vigentes, las rechazadas o los conjuntos importados."""
-    site = load().own_site
+    settings = load()
     if sets:
-        show_sets(rule_imports.imported_sets(site), as_json=json)
+        show_sets(rule_imports.imported_sets(settings.own_site), as_json=json)
         return
-    loaded = load_rules(site)
+    loaded = _loaded(settings)
     if refused:
         show_refused(loaded.rejected, as_json=json)
         return
@@ -70,7 +71,7 @@ def list_rules(
 @rules.command("show")
 def show(rule: Annotated[str, typer.Argument(help="Id, nombre o título.")]) -> None:
     """Muestra una regla: de dónde viene, qué lee y su texto."""
-    show_rule(find_rule(load_rules(load().own_site), rule))
+    show_rule(find_rule(_loaded(load()), rule))
 
 
 @rules.command("import")
@@ -138,14 +139,19 @@ def show_all_coverage(
     json: AsJson = False,
 ) -> None:
     """Dice qué registros leen las reglas, cuáles llegan a este centro y qué cubren de ATT&CK."""
-    site = load().own_site
+    settings = load()
+    site = settings.own_site
     if name:
         rule_imports.described(site, name)
         folder = rule_imports.imports_folder(site) / name / "rules"
         loaded = load_rules(site, extra=[folder], builtin=False)
     else:
-        loaded = load_rules(site)
+        loaded = _loaded(settings)
     show_coverage(_covered(loaded), as_json=json)
+
+
+def _loaded(settings: Settings) -> RuleSet:
+    return load_rules(settings.own_site, cache=cache_in(settings.data))
 
 
 def find_rule(loaded: RuleSet, wanted: str) -> SingleRule | CorrelationRule:

@@ -14,7 +14,9 @@ from cgii.base import limits, logs
 from cgii.base.settings import Settings, load
 from cgii.cli.supervise import Child, die_with_parent, keep
 from cgii.demo.country import accounts_of, build_country
+from cgii.demo.feed import Feed
 from cgii.demo.people import DemoAccount
+from cgii.demo.sensors import sensors_of
 from cgii.web.app import create_app
 from cgii.web.passwords import hash_password
 from cgii.worker import JobThread, run_worker
@@ -42,11 +44,15 @@ def run(
     children = [Child("web", ("serve",)), Child("collect", ("collect",))]
     jobs = JobThread(centre)
     jobs.start()
+    feed = Feed(centre, sensors_of(centre) if demo else ())
+    feed.start()
     console.print(f"El centro atiende en [bold]{_address(settings)}[/bold]. Ctrl+C lo detiene.")
     try:
         keep(children, stop)
     finally:
+        feed.ask_to_stop()
         jobs.stop()
+        feed.stop()
         centre.close()
 
 

@@ -16,11 +16,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cgii.base import limits
 from cgii.base.errors import Invalid
-from cgii.base.settings import load
+from cgii.base.settings import Settings, load
 from cgii.cli.scan_parts import Counted, Examiner, File, Found, Part, Place, read_parts, settled
 from cgii.cli.scan_show import LEVELS, CsvSheet, JsonLines, Sheet, Tally, Texts, show_stats
 from cgii.collect.definition import Definitions, load_definitions
 from cgii.detect.examine import Examined
+from cgii.detect.rule_cache import cache_in
 from cgii.detect.ruleset import RuleSet, load_rules
 from cgii.detect.windows import Window, WindowKey
 
@@ -113,8 +114,9 @@ def scan(
                       levels=", ".join(reversed(LEVELS)))  # fmt: skip
     if json and as_csv:
         raise Invalid("Elija --json o --csv, no ambos.")
-    site = load().site
-    examiner = Examiner(_definitions(site, source), _rules(site, rules or [], builtin), source)
+    settings = load()
+    loaded = _rules(settings, rules or [], builtin=builtin)
+    examiner = Examiner(_definitions(settings.site, source), loaded, source)
     sheet: Sheet = JsonLines() if json else CsvSheet() if as_csv else Texts()
     shown = frozenset(LEVELS[: LEVELS.index(level) + 1])
     started = perf_counter()
@@ -192,11 +194,12 @@ def _definitions(site: Path | None, source: str) -> Definitions:
     return definitions
 
 
-def _rules(site: Path | None, extra: Sequence[Path], builtin: bool) -> RuleSet:
+def _rules(settings: Settings, extra: Sequence[Path], *, builtin: bool) -> RuleSet:
     for path in extra:
         if not path.exists():
             raise Invalid("No existe {path}.", path=path)
-    loaded = load_rules(site, extra=extra, builtin=builtin)
+    known = cache_in(settings.data)
+    loaded = load_rules(settings.site, extra=extra, builtin=builtin, cache=known)
     for problem in loaded.rejected:
         typer.echo(f"regla rechazada: {problem}", err=True)
     if not loaded.single and not loaded.correlations:

@@ -65,7 +65,7 @@ def normalize(
     rejected: list[Rejected] = []
     definition = definitions.by_name.get(origin.source)
     if definition is None:
-        problem = Unreadable(rejects.UNKNOWN_SOURCE, f"no source {origin.source[:80]!r}")
+        problem = Unreadable(rejects.UNKNOWN_SOURCE, f"no existe {origin.source[:80]!r}")
         return Normalised([], [_reject(origin, raw, problem) for raw in raws])
     reader = _Reader(origin, definition, received_at)
     for raw in raws:

@@ -2,31 +2,29 @@
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from itertools import groupby
 
 import orjson
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from cgii.base import ids, limits
+from cgii.base import ids
 from cgii.centre import Centre
-from cgii.demo import scenes
+from cgii.demo import quiet, scenes
 from cgii.demo.history import History
 from cgii.demo.lists import take_lists, tune_rules
 from cgii.demo.people import HOME, STAFF, DemoAccount, build_people
 from cgii.demo.places import build_entities
 from cgii.demo.plans import build_plans
 from cgii.demo.reports import report
-from cgii.demo.traffic import Line, Place, day
+from cgii.demo.sensors import MANNERS, Played, keep_sensors, last_day, send
+from cgii.demo.volumes import past_volumes, spread_last_day
 from cgii.model.entities import Entity
-from cgii.model.event import Origin, Raw
 from cgii.model.people import User
-from cgii.model.records import Job, Message, Sensor, SourceVolume
-from cgii.pipeline import take
+from cgii.model.records import Job, Message, Sensor
 from cgii.store.act import Act
 from cgii.store.sensors import no_token
 
@@ -71,16 +69,19 @@ def build_country(centre: Centre, hash_password: Callable[[str], str]) -> tuple[
                 staff=staff, home=home, told=lambda share: tell("Planes", 20 + 40 * share),
             )  # fmt: skip
             _forget_letters(session)
-            _past_volumes(session, random_, now)
             before = _act(centre, session, now - timedelta(days=3), staff.analysts[0])
             take_lists(before)
             tune_rules(before)
             sensors = _sensors(session, random_, now, entities=entities, home=home)
+            past_volumes(session, random_, now, sensors)
+            quiet.announce(before, now, sensors)
+        keep_sensors(centre, sensors)
         accounts = _keep_accounts(centre, home.domains[0].domain, password)
         _play(centre, random_, now, sensors, tell=tell)
         tell("Turno de hoy", 96)
         with centre.database.transaction() as session:
             scenes.work_today(centre, session, random_, staff)
+        quiet.fall_silent(centre, now)
         centre.database.analyse()
         tell("Listo", 100)
     return accounts
@@ -110,23 +111,6 @@ def _forget_letters(session: Session) -> None:
     session.execute(delete(Message))
 
 
-def _past_volumes(session: Session, random_: random.Random, now: datetime) -> None:
-    hour = now.replace(minute=0, second=0, microsecond=0)
-    usual = {"linux_auth": 5_200, "web_access": 21_000, "windows_events": 16_000,
-             "suricata_eve": 9_500}  # fmt: skip
-    for back in range(25, 24 * 45):
-        at = hour - timedelta(hours=back)
-        share = 1.0 if 12 <= at.hour <= 22 and at.weekday() < 5 else 0.35
-        for source, count in usual.items():
-            events = int(count * share * random_.uniform(0.8, 1.2))
-            session.add(
-                SourceVolume(
-                    hour=at, source=source, sensor_key="local", event_count=events,
-                    reject_count=int(events * random_.uniform(0, 0.002)),
-                )
-            )  # fmt: skip
-
-
 def _sensors(
     session: Session,
     random_: random.Random,
@@ -134,10 +118,10 @@ def _sensors(
     *,
     entities: list[Entity],
     home: Entity,
-) -> list[tuple[int, int, Place]]:
+) -> list[Played]:
     chosen = [home, *random_.sample([one for one in entities if one is not home], SENSORS - 1)]
-    placed: list[tuple[int, int, Place]] = []
-    for entity in chosen:
+    placed: list[Played] = []
+    for number, entity in enumerate(chosen):
         sensor = Sensor(
             name=f"sensor-{entity.acronym.lower()}",
             entity_id=entity.id,
@@ -146,10 +130,18 @@ def _sensors(
         )
         session.add(sensor)
         session.flush()  # the streams are named by the sensor's id
-        report(session, random_, now, sensor, is_troubled=len(placed) % 7 == 3)
+        report(session, random_, now, sensor, is_troubled=number % 7 == 3)
         network = entity.networks[0].cidr.rsplit(".", 1)[0]
         placed.append(
-            (sensor.id, entity.id, Place(entity.acronym, entity.domains[0].domain, network))
+            Played(
+                sensor_id=sensor.id,
+                entity_id=entity.id,
+                acronym=entity.acronym,
+                domain=entity.domains[0].domain,
+                network=network,
+                weight=2.5 if number == 0 else random_.uniform(0.4, 1.6),
+                manner=MANNERS.get(number, ""),
+            )
         )
     return placed
 
@@ -165,19 +157,12 @@ def _keep_accounts(centre: Centre, domain: str, password: str) -> tuple[DemoAcco
 
 
 def _play(
-    centre: Centre, random_: random.Random, now: datetime, sensors: list[tuple[int, int, Place]],
+    centre: Centre, random_: random.Random, now: datetime, sensors: Sequence[Played],
     *, tell: Tell,
 ) -> None:  # fmt: skip
-    for number, (sensor_id, entity_id, place) in enumerate(sensors):
+    for number, one in enumerate(sensors):
         tell("Un día de registros", 60 + 36 * number / len(sensors))
-        weight = 2.5 if number == 0 else random_.uniform(0.4, 1.6)
-        lines = sorted(day(random_, place, now, weight=weight), key=lambda line: line.source)
-        for source, group in groupby(lines, key=lambda line: line.source):
-            stream = f"sensor:{sensor_id}/{source}"
-            _send(centre, Origin(source, stream, "demo", sensor_id, entity_id), list(group))
-
-
-def _send(centre: Centre, origin: Origin, lines: list[Line]) -> None:
-    for start in range(0, len(lines), limits.LISTEN_BATCH_RECORDS):
-        part = lines[start : start + limits.LISTEN_BATCH_RECORDS]
-        take(centre, origin, [Raw(start + place, line.data) for place, line in enumerate(part)])
+        lines = last_day(random_, one, now)
+        send(centre, one, lines, epoch="demo")
+        with centre.database.transaction() as session:
+            spread_last_day(session, one, lines)

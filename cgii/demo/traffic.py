@@ -60,28 +60,33 @@ class Line:
     at: datetime
     source: str
     data: bytes
+    is_cut: bool = False  # in the middle: a centre refuses and keeps it
 
 
 def day(random_: random.Random, place: Place, end: datetime, *, weight: float) -> list[Line]:
     """The 24 hours before `end` at one entity, oldest first. `weight` 1 is about 400 lines."""
     start = end - timedelta(hours=24)
     lines: list[Line] = []
-    for _ in range(int(220 * weight)):
-        lines.append(_visit(random_, place, _moment(random_, start)))
-    for _ in range(int(90 * weight)):
-        lines.append(_login(random_, place, _moment(random_, start)))
-    for _ in range(int(60 * weight)):
-        lines.append(_windows_logon(random_, place, _moment(random_, start)))
-    for _ in range(int(30 * weight)):
-        lines.append(_flow(random_, place, _moment(random_, start)))
-    for _ in range(int(2 * weight)):
-        # A sensor that was cut off in the middle of a record: what a centre refuses and keeps.
-        whole = _flow(random_, place, _moment(random_, start))
-        lines.append(Line(whole.at, whole.source, whole.data[:70]))
+    for source, count in PER_DAY.items():
+        for _ in range(int(count * weight)):
+            lines.append(MAKERS[source](random_, place, _moment(random_, start)))
+    for _ in range(int(CUT_PER_DAY * weight)):
+        lines.append(cut(random_, place, _moment(random_, start)))
     for attack in random_.sample(ATTACKS, k=random_.choice((0, 0, 1, 1, 2, 3))):
         at = start + timedelta(hours=random_.uniform(1, 23.5))
         lines.extend(attack(random_, place, at))
     return sorted(lines, key=lambda line: line.at)
+
+
+def cut(random_: random.Random, place: Place, at: datetime) -> Line:
+    """A record that its sensor was cut off in."""
+    whole = _flow(random_, place, at)
+    return Line(whole.at, whole.source, whole.data[:70], is_cut=True)
+
+
+def attack(random_: random.Random, place: Place, at: datetime) -> list[Line]:
+    """One attack that begins at this moment and may last for hours, oldest line first."""
+    return sorted(random_.choice(ATTACKS)(random_, place, at), key=lambda line: line.at)
 
 
 def _moment(random_: random.Random, start: datetime) -> datetime:
@@ -283,3 +288,11 @@ def _beacon(random_: random.Random, place: Place, at: datetime) -> Iterator[Line
 
 
 ATTACKS = (_brute_force, _scan, _inject, _web_shell, _spray, _cleared, _signature, _beacon)
+PER_DAY = {  # ordinary records of one source at a place of weight 1
+    "web_access": 220, "linux_auth": 90, "windows_events": 60, "suricata_eve": 30,
+}  # fmt: skip
+CUT_PER_DAY = 2
+MAKERS = {
+    "web_access": _visit, "linux_auth": _login, "windows_events": _windows_logon,
+    "suricata_eve": _flow,
+}  # fmt: skip

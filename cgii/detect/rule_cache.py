@@ -26,7 +26,7 @@ from cgii.detect.rule_files import Document, RuleError, documents_in, read_file
 from cgii.detect.rules import SingleRule, read_single
 
 log = logger("rules")
-FILE = "rules.cache"
+FOLDER, FILE = "cache", "rules.cache"  # in the centre's data
 LIBRARIES = ("google-re2", "PyYAML", "orjson")
 
 Known = list[SingleRule]
@@ -47,8 +47,9 @@ def _digest(data: bytes) -> str:
 class RuleCache:
     """The rules of files by their content; kept in memory, and in a folder if there is one."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, is_written: bool = True) -> None:
         self._path = folder / FILE if folder is not None else None
+        self._is_written = is_written
         self._for = ""  # what the entries hold for
         self._stored: dict[str, Any] = {}  # from the folder, not decoded yet
         self._known: dict[str, Known] = {}
@@ -114,7 +115,7 @@ class RuleCache:
 
     def save(self) -> None:
         """Write down what is new. A folder that cannot be written to is no harm."""
-        if self._path is None or not self._is_new:
+        if self._path is None or not self._is_written or not self._is_new:
             return
         kept = self._stored | {k: list(map(encode_rule, known)) for k, known in self._known.items()}
         if len(kept) > limits.CACHED_FILES_MAX:  # what nobody asked for this time goes
@@ -129,6 +130,19 @@ class RuleCache:
             log.warning("rules could not be cached", reason=str(error))
             return
         self._is_new = False
+
+
+def cache_in(data: Path) -> RuleCache:
+    """What a command uses: the cache of the centre that keeps its data here, if there is one.
+
+    It is written only by the owner of the folder: a file that root left there would shut out the
+    centre itself.
+    """
+    try:
+        is_ours = data.stat().st_uid == os.geteuid()
+    except OSError:
+        return RuleCache()
+    return RuleCache(data / FOLDER, is_written=is_ours and os.access(data, os.W_OK))
 
 
 def _rules(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cgii.base import ids, limits
 from cgii.base.calendar import WorkingCalendar
-from cgii.base.clock import local
+from cgii.base.clock import local, show
 from cgii.model.event import Alert, MatchedField
 
 RULE_ID = "silence.source"  # of these alerts, by which they are tuned and counted
@@ -149,7 +149,7 @@ def alert_id_of(pair: Pair, opened_at: datetime) -> str:
 def silence_alert(told: Told) -> Alert:
     """The alert of a silence, as it is now."""
     verdict, pair = told.verdict, told.pair
-    since = f"desde el {local(verdict.since):%Y-%m-%d a las %H:%M}"
+    since = f"desde el {show(verdict.since)}"
     if told.outcome:
         said = f"{OUTCOME_WORDS[told.outcome]}; faltaba {since}"
     else:

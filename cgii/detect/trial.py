@@ -14,6 +14,7 @@ from cgii.base.errors import ContentError
 from cgii.detect.detector import Detector
 from cgii.detect.examine import Examiner
 from cgii.detect.logsources import read_logsource
+from cgii.detect.rule_cache import RuleCache
 from cgii.detect.rule_files import RuleError, rule_files
 from cgii.detect.rules import CorrelationRule, SingleRule
 from cgii.detect.ruleset import IMPORTED, load_rules
@@ -35,14 +36,18 @@ class ExampleError(Exception):
 
 
 def check_rules(
-    site: Path | None = None, paths: Sequence[Path] = (), *, reader: Reader | None = None
+    site: Path | None = None,
+    paths: Sequence[Path] = (),
+    *,
+    reader: Reader | None = None,
+    cache: RuleCache | None = None,
 ) -> list[ContentError]:
     """What is wrong with the rules and their examples; empty is good.
 
     With `paths`, only those files and folders are judged, beside all others. Our and the site's
     rules must have examples; those in `paths` may. Raw examples are left out without a `reader`.
     """
-    rules = load_rules(site, extra=paths)
+    rules = load_rules(site, extra=paths, cache=cache)
     asked = {str(path.resolve()) for path in rule_files(paths)}
     own = {
         str(file.path.resolve())

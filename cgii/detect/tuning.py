@@ -1,7 +1,7 @@
 """How a centre holds rules back: by key, by field, by level or wholly; watching comes first."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -84,11 +84,18 @@ def tuning_revision(session: Session) -> str:
     return "/".join(str(figure or 0) for figure in found)
 
 
-def note_hidden(session: Session, hidden: Sequence[Hidden]) -> None:
-    """Count what was hidden, in the transaction of the batch; an alert told again counts once."""
+def note_hidden(
+    session: Session, hidden: Sequence[Hidden], *, withdrawn: Collection[str] = ()
+) -> None:
+    """Count what was hidden, in the transaction of the batch; an alert told again counts once.
+
+    Alerts in `withdrawn` are taken back, as far as a row's samples still know them.
+    """
     by_row: dict[int, dict[str, Hidden]] = defaultdict(dict)
     for one in hidden:
         by_row[one.tuning_id].setdefault(one.alert_id, one)
+    for row_id in _rows_that_hid(session, withdrawn):
+        by_row.setdefault(row_id, {})
     if not by_row:
         return
     rows = session.scalars(
@@ -98,6 +105,7 @@ def note_hidden(session: Session, hidden: Sequence[Hidden]) -> None:
         .with_for_update()
     )
     for row in rows:
+        _take_back(row, withdrawn)
         known = {sample[0] for sample in row.samples}
         fresh = [one for one in by_row[row.id].values() if one.alert_id not in known]
         if not fresh:
@@ -109,6 +117,24 @@ def note_hidden(session: Session, hidden: Sequence[Hidden]) -> None:
         row.samples = [*row.samples, *more][-limits.TUNING_SAMPLES_MAX :]
         if not row.is_watching and row.kind != "level":
             counters.ALERTS_HIDDEN.labels(rule=row.rule_id).inc(len(fresh))
+
+
+def _rows_that_hid(session: Session, withdrawn: Collection[str]) -> list[int]:
+    """The rows in force whose samples have one of these alerts."""
+    if not withdrawn:
+        return []
+    held = select(RuleTuning.id, RuleTuning.samples).where(
+        RuleTuning.ended_at.is_(None), RuleTuning.hidden_count > 0
+    )
+    rows = session.execute(held)
+    return [row_id for row_id, samples in rows if any(one[0] in withdrawn for one in samples)]
+
+
+def _take_back(row: RuleTuning, withdrawn: Collection[str]) -> None:
+    kept = [sample for sample in row.samples if sample[0] not in withdrawn]
+    if len(kept) < len(row.samples):
+        row.hidden_count -= len(row.samples) - len(kept)
+        row.samples = kept
 
 
 def suppress(

@@ -95,7 +95,7 @@ class Alert:
     id: str
     rule_id: str
     rule_title: str
-    rule_kind: str  # "sigma" or "correlation"
+    rule_kind: str  # "sigma" "correlation" "indicator" "silence" "yara"
     level: str  # informational low medium high critical
     at: datetime  # of the event that completed it
     entity_id: int | None

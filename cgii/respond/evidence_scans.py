@@ -13,6 +13,7 @@ from cgii.model.evidence_scans import EvidenceMatch, EvidenceScan
 from cgii.model.incidents import Evidence, Incident
 from cgii.model.records import Job
 from cgii.model.verdicts import MATCH, FileMatch, Verdict
+from cgii.respond.file_alerts import raise_file_alerts
 from cgii.respond.observables import add_observables
 from cgii.respond.timeline import enter
 from cgii.store.act import Act
@@ -44,7 +45,10 @@ def ask_scan(act: Act, evidence: Evidence) -> Job:
 def keep_verdict(
     act: Act, evidence: Evidence, verdict: Verdict, *, asked_by_id: int | None = None
 ) -> EvidenceScan:
-    """Keep what a scan said; a match that is new goes into the incident's timeline."""
+    """Keep what a scan said; a match that is new goes into the incident's timeline.
+
+    Where no incident is open it is an alert, too.
+    """
     # Two scans of one file at once: the second waits here, so that one is the latest.
     act.session.get_one(Evidence, evidence.id, with_for_update=True, populate_existing=True)
     earlier = act.session.scalar(_scans(evidence).where(EvidenceScan.is_latest))
@@ -150,9 +154,11 @@ def _row(evidence: Evidence, match: FileMatch) -> EvidenceMatch:
 
 
 def _tell(act: Act, evidence: Evidence, scan: EvidenceScan) -> None:
-    if evidence.incident_id is None:
+    incident = act.session.get(Incident, evidence.incident_id) if evidence.incident_id else None
+    if incident is None or incident.closed_at is not None:
+        raise_file_alerts(act, evidence, scan.matches)  # nobody else would see it
+    if incident is None:
         return
-    incident = act.session.get_one(Incident, evidence.incident_id)
     titles = list(dict.fromkeys(match.title for match in scan.matches))
     more = len(titles) - TITLES_SHOWN
     named = "; ".join(titles[:TITLES_SHOWN]) + (f" y {more} más" if more > 0 else "")

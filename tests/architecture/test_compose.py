@@ -120,6 +120,17 @@ def test_the_balancer_finds_a_process_that_got_another_address() -> None:
     assert all(re.search(r"\bzone \w+ \d+k;", one) for one in upstreams)
 
 
+def test_what_is_asked_whether_a_part_is_well_is_an_address_of_ours() -> None:
+    known = (ROOT / "tests" / "integration" / "routes.txt").read_text().split()
+    asked = {
+        name: re.findall(r"127\.0\.0\.1[:\d]*(/\w+)", str(SERVICES[name]["healthcheck"]["test"]))
+        for name in (*OURS, "balancer")
+    }
+
+    assert {name for name, found in asked.items() if not found} == {"work-1", "work-2"}
+    assert {place for found in asked.values() for place in found} <= set(known)
+
+
 def test_what_services_wait_for_exists() -> None:
     for service in SERVICES.values():
         assert service.get("depends_on", {}).keys() <= SERVICES.keys()

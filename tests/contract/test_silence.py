@@ -97,7 +97,7 @@ def test_a_silence_is_told_once_kept_up_to_date_and_ended(site: Site) -> None:
         "sensor",
     )
     assert group.key == [["sensor", "norte"], ["source", "linux_auth"]]
-    assert "dejó de llegar desde el 2026-11-18 a las 12:00: 0 registros" in alert.summary
+    assert "dejó de llegar desde el 18 nov 2026, 12:00: 0 registros" in alert.summary
 
     later = NOON + timedelta(hours=5, minutes=5)
     assert site.look(later) == Looked(0, 0, 1)
@@ -109,7 +109,7 @@ def test_a_silence_is_told_once_kept_up_to_date_and_ended(site: Site) -> None:
     assert site.look(back) == Looked(0, 1, 0)
     assert site.look(back) == NOTHING
     (alert,), (group,) = site.rows(AlertRow), site.rows(AlertGroup)
-    assert "volvió a llegar; faltaba desde el 2026-11-18 a las 12:00" in alert.summary
+    assert "volvió a llegar; faltaba desde el 18 nov 2026, 12:00" in alert.summary
     assert (group.summary, group.alert_count) == (alert.summary, 1)
     (silence,) = site.rows(SourceSilence)
     assert (silence.outcome, silence.ended_at, silence.open_key) == ("back", back, None)

@@ -80,6 +80,20 @@ def test_a_silence_stands_on_the_pages_of_its_source_and_sensor(pages: Pages) ->
     assert sensor.name in enter(pages).get(f"{PLACE}?q=linux_auth&dura=si").text
 
 
+def test_a_sensor_enrolled_just_now_is_not_missed_yet(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    centre = make_centre(tmp_path_factory.mktemp("enrolled"))
+    pages = make_pages(centre)
+    for name, days in (("nuevo", 0), ("olvidado", 2)):
+        with centre.database.transaction() as session:
+            created = centre.clock() - timedelta(days=days)
+            session.add(Sensor(name=name, token_hash=name, created_at=created))
+    text = enter(pages).get("/sensores").text
+    centre.close()
+    assert "1 sensor no se oye" in text
+
+
 def test_an_entity_sees_its_own_silences_and_no_others(pages: Pages) -> None:
     sensor, _ = make_silence(pages)
     own = enter(pages, Role.REPORTER, entity_id=sensor.entity_id)
@@ -165,7 +179,7 @@ def test_the_alert_of_a_silence_has_a_page_and_offers_to_be_suppressed(pages: Pa
         group = session.scalars(select(AlertGroup)).one()
 
     text = enter(pages, Role.COORDINATOR).get(f"/alertas/{group.id}").text
-    assert "squid de norte dejó de llegar desde el 2026-11-20 a las 10:00" in text
+    assert "squid de norte dejó de llegar desde el 20 nov 2026, 10:00" in text
     assert "Ya no está en vigor" not in text
     assert f"/reglas/silence.source/ajustar/suprimir?alerta={group.id}" in text
 

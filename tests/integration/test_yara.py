@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from cgii.cli.app import main
+from cgii.model.alerts import AlertGroup
 from cgii.model.evidence_scans import EvidenceScan
 from cgii.model.incidents import Evidence, Incident
 from cgii.model.people import Role, User
@@ -247,3 +248,24 @@ def test_evidence_of_a_closed_case_is_still_told(pages: Pages) -> None:
     assert last(pages, evidence_id).outcome == "match"
     with pages.centre.database.reading() as session:
         assert session.get_one(Evidence, evidence_id).withdrawn_at is None
+
+
+def test_what_rules_find_in_a_closed_case_is_an_alert_that_leads_to_them(pages: Pages) -> None:
+    evidence_id, code = keep(pages, SHELL)
+    with pages.centre.database.transaction() as session:
+        incident = session.scalars(select(Incident).where(Incident.code == code)).one()
+        incident.closed_at = pages.centre.clock()
+    work(pages)
+    assert last(pages, evidence_id).outcome == "match"
+    with pages.centre.database.reading() as session:
+        group = session.scalars(select(AlertGroup)).one()
+
+    analyst = pages.visit(person(pages))
+    page = analyst.get(f"/alertas/{group.id}").text
+    assert "YARA reconoce a.php" in page
+    assert "Ya no está en vigor" not in page
+    assert "por el sensor" not in page
+    assert group.rule_id.startswith("yara.")
+    led = analyst.get(f"/reglas/{group.rule_id}")
+    assert (led.status_code, led.headers["location"]) == (303, "/reglas/yara")
+    assert group.rule_title in analyst.get("/alertas").text

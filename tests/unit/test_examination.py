@@ -9,8 +9,10 @@ from sqlalchemy import select
 
 from cgii.base.settings import load
 from cgii.centre import Centre
+from cgii.detect.tuning import switch_off
 from cgii.examination import decide_windows
 from cgii.model.alerts import AlertGroup, AlertRow, CorrelationLoss
+from cgii.model.detection import RuleTuning
 from cgii.model.entities import EntityDomain
 from cgii.model.event import Origin, Raw
 from cgii.model.registry import Table
@@ -161,3 +163,23 @@ def test_what_correlations_miss_is_kept_for_the_rules_page(centre: Centre) -> No
     take(centre, origin, [Raw(9, failed_login(1).data)])
     with centre.database.reading() as session:
         assert session.get_one(CorrelationLoss, brute_force(centre)).late_count == 1
+
+
+def test_a_tuning_takes_back_what_a_late_event_joined_to_an_earlier_episode(
+    centre: Centre,
+) -> None:
+    with centre.database.transaction() as session:
+        row_id = switch_off(
+            centre.act(session), brute_force(centre), reason="x", until=None, is_watching=True
+        ).id
+
+    def counted(*numbers: int) -> tuple[int, int]:
+        origin = Origin("linux_auth", "syslog", str(numbers[0]))
+        take(centre, origin, [failed_login(number) for number in numbers])
+        with centre.database.reading() as session:
+            row = session.get_one(RuleTuning, row_id)
+            return row.hidden_count, len(row.samples)
+
+    assert counted(*range(6)) == (1, 1)
+    assert counted(*range(500, 506)) == (2, 2)
+    assert counted(*range(250, 256)) == (1, 1)  # one episode now, from the first to the last

@@ -31,7 +31,7 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     fields, message = split(text)
     begun = BEGINNING.match(message)
     if begun is None:
-        raise Unreadable(rejects.NO_PATTERN, "no type=… msg=audit(…)")
+        raise Unreadable(rejects.NO_PATTERN, "falta type=… msg=audit(…)")
     found = {name: value for name, value in begun.groupdict().items() if value is not None}
     _add(found, message[begun.end() :].replace(ENRICHED, " "))
     return Record(finished({**fields, **found}, definition), text, {}, notes)
@@ -40,7 +40,7 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
 def _add(found: dict[str, Any], text: str) -> None:
     for name, double, single, bare in PAIR.findall(text):
         if len(found) >= limits.EVENT_FIELDS_MAX:
-            raise Unreadable(rejects.TOO_MANY_FIELDS, f"more than {limits.EVENT_FIELDS_MAX}")
+            raise Unreadable(rejects.TOO_MANY_FIELDS, f"más de {limits.EVENT_FIELDS_MAX}")
         if name == INSIDE and single:
             _add(found, single)
         else:

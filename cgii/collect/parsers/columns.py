@@ -32,7 +32,7 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
             pairs = zip(layout.names, values, strict=False)
             fields.update((name, value) for name, value in pairs if name and value not in NOTHING)
             return Record(finished(fields, definition), text, {}, notes)
-    raise Unreadable(rejects.NO_PATTERN, f"no layout for {len(values)} columns")
+    raise Unreadable(rejects.NO_PATTERN, f"nada describe {len(values)} columnas")
 
 
 def _divided(message: str, separator: str) -> list[str]:
@@ -41,4 +41,4 @@ def _divided(message: str, separator: str) -> list[str]:
     try:
         return next(csv.reader([message], delimiter=separator))
     except (csv.Error, StopIteration) as error:
-        raise Unreadable(rejects.NO_PATTERN, f"columns: {error}") from error
+        raise Unreadable(rejects.NO_PATTERN, f"columnas: {error}") from error

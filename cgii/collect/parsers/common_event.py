@@ -74,14 +74,14 @@ def _header(text: str, mark: str, count: int) -> tuple[dict[str, Any], list[str]
     """The syslog header's fields, the parts between bars, and what follows them."""
     begun = split_before(text, mark)
     if begun is None:
-        raise Unreadable(rejects.NO_PATTERN, f"no {mark}")
+        raise Unreadable(rejects.NO_PATTERN, f"falta {mark}")
     fields, message = begun
     position = len(mark)
     parts: list[str] = []
     for _ in range(count):
         part = PART.match(message, position)
         if part is None:
-            raise Unreadable(rejects.NO_PATTERN, f"{len(parts)} parts of {count} after {mark}")
+            raise Unreadable(rejects.NO_PATTERN, f"{len(parts)} de {count} partes tras {mark}")
         parts.append(_plain(part[1]).strip())
         position = part.end()
     return fields, parts, message[position:]

@@ -70,7 +70,7 @@ def _divided(line: str, heading: Heading) -> list[str]:
     try:
         return next(csv.reader([line], delimiter=heading.separator))
     except (csv.Error, StopIteration) as error:
-        raise Unreadable(rejects.NO_PATTERN, f"columns: {error}") from error
+        raise Unreadable(rejects.NO_PATTERN, f"columnas: {error}") from error
 
 
 @lru_cache(maxsize=HEADINGS_KEPT)

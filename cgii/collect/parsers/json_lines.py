@@ -36,19 +36,20 @@ def read_object(
     if embedded and not line.startswith(b"{"):
         start = max(line.find(b"{", 0, HEADER_BYTES_MAX), 0)
     if _may_be_deep(line) and _depth(line) > limits.JSON_DEPTH_MAX:
-        raise Unreadable(rejects.TOO_DEEP, f"deeper than {limits.JSON_DEPTH_MAX}")
+        raise Unreadable(rejects.TOO_DEEP, f"más de {limits.JSON_DEPTH_MAX} niveles")
     try:
         # A parsed object is read again from its text: one way for all, and nobody else holds it.
         found = orjson.loads(line[start:] if start else line)
     except orjson.JSONDecodeError as error:
         reason = rejects.TOO_DEEP if "ecursion" in str(error) else rejects.NOT_JSON
-        raise Unreadable(reason, str(error)) from error
+        where = f"línea {error.lineno}, columna {error.colno}"
+        raise Unreadable(reason, where) from error
     if type(found) is not dict:
-        raise Unreadable(rejects.NOT_JSON, "not an object")
+        raise Unreadable(rejects.NOT_JSON, "no es un objeto")
     if not found:
-        raise Unreadable(rejects.EMPTY, "an object without fields")
+        raise Unreadable(rejects.EMPTY, "un objeto sin campos")
     if line.count(b",") >= limits.EVENT_FIELDS_MAX and _count(found) > limits.EVENT_FIELDS_MAX:
-        raise Unreadable(rejects.TOO_MANY_FIELDS, f"more than {limits.EVENT_FIELDS_MAX}")
+        raise Unreadable(rejects.TOO_MANY_FIELDS, f"más de {limits.EVENT_FIELDS_MAX}")
     return found, text, notes
 
 

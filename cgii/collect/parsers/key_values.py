@@ -36,14 +36,14 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     found: dict[str, Any] = {}
     for name, double, single, bare in pairs.findall(message):
         if len(found) >= limits.EVENT_FIELDS_MAX and name not in found:
-            raise Unreadable(rejects.TOO_MANY_FIELDS, f"more than {limits.EVENT_FIELDS_MAX}")
+            raise Unreadable(rejects.TOO_MANY_FIELDS, f"más de {limits.EVENT_FIELDS_MAX}")
         value = double or single
         found.setdefault(name, ESCAPED.sub(r"\1", value) if "\\" in value else value or bare)
     if not found:
-        raise Unreadable(rejects.NO_PATTERN, "no pair of name and value")
+        raise Unreadable(rejects.NO_PATTERN, "ningún par de nombre y valor")
     missing = [name for name in definition.needs if name not in found]
     if missing:
-        raise Unreadable(rejects.NO_PATTERN, f"without {', '.join(missing)}")
+        raise Unreadable(rejects.NO_PATTERN, f"falta {', '.join(missing)}")
     return Record(finished({**fields, **found}, definition), text, {}, notes)
 
 

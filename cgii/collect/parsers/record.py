@@ -37,7 +37,7 @@ def as_bytes(data: bytes | Mapping[str, Any]) -> bytes:
             reason = rejects.TOO_DEEP if "ecursion" in str(error) else rejects.NOT_JSON
             raise Unreadable(reason, str(error)) from error
     if len(line) > limits.LINE_BYTES_MAX:
-        raise Unreadable(rejects.TOO_LONG, f"more than {limits.LINE_BYTES_MAX} bytes")
+        raise Unreadable(rejects.TOO_LONG, f"más de {limits.LINE_BYTES_MAX} bytes")
     return line
 
 
@@ -48,7 +48,7 @@ def as_line(data: bytes | Mapping[str, Any]) -> bytes:
     elif isinstance(data, (bytes, Damage)):
         line = as_bytes(data)
     else:
-        raise Unreadable(rejects.NOT_A_LINE, "an object was sent for a source of lines")
+        raise Unreadable(rejects.NOT_A_LINE, "llegó un objeto para una fuente de líneas")
     line = line.rstrip(b"\r\n\0 \t").removeprefix(BOM)
     if not line:
         raise Unreadable(rejects.EMPTY)
@@ -75,7 +75,7 @@ def are_usual(names: tuple[str, ...]) -> bool:
 def expect_few(fields: int) -> None:
     """Raise Unreadable for a record with more fields than any real one has."""
     if fields > limits.EVENT_FIELDS_MAX:
-        raise Unreadable(rejects.TOO_MANY_FIELDS, f"more than {limits.EVENT_FIELDS_MAX}")
+        raise Unreadable(rejects.TOO_MANY_FIELDS, f"más de {limits.EVENT_FIELDS_MAX}")
 
 
 def cut_long_values(fields: dict[str, Any]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def read_header(text: str) -> dict[str, Any]:
             fields["host"] = host[1]
             position = host.end()
     elif not position:
-        raise Unreadable(rejects.NO_TIME, "neither a syslog header nor a priority")
+        raise Unreadable(rejects.NO_TIME, "ni encabezado de syslog ni prioridad")
     _read_tag(text, position, fields)
     return fields
 

@@ -38,7 +38,7 @@ def named(found: dict[str, Any]) -> dict[str, Any]:
         if channel is not None:
             fields["Channel"] = channel
     if event_id is None or not channel:
-        raise Unreadable(rejects.NO_PATTERN, "no Windows event: Channel or EventID is missing")
+        raise Unreadable(rejects.NO_PATTERN, "no es un suceso de Windows: falta Channel o EventID")
     return fields
 
 

@@ -288,7 +288,7 @@ def _nested_names(found: Mapping[str, Any]) -> dict[str, Any]:
         for part in inner:
             below = here.setdefault(part, {})
             if not isinstance(below, dict):
-                raise Unreadable(rejects.NOT_UNDERSTOOD, f"{name!r} is a value and an object")
+                raise Unreadable(rejects.NOT_UNDERSTOOD, f"{name!r} es un valor y un objeto")
             here = below
         here[last] = value
     return whole

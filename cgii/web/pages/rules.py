@@ -18,6 +18,7 @@ from cgii.detect.rules import SingleRule
 from cgii.detect.silence import RULE_ID
 from cgii.model.detection import RuleTuning
 from cgii.model.people import User
+from cgii.respond.file_alerts import RULE_IDS
 from cgii.web.access import require
 from cgii.web.answers import redirect, redo, render
 from cgii.web.deps import CurrentSession, CurrentUser, SentForm, TheCentre
@@ -152,9 +153,11 @@ def _refusal(error: ContentError, centre: Centre) -> Refusal:
 def show_rule(
     request: Request, session: CurrentSession, user: CurrentUser, centre: TheCentre, rule_id: str
 ) -> Response:
-    """One rule, whole. What is none but has alerts (indicators, silence) leads on from here."""
+    """One rule, whole. What is none but has alerts (silence, lists, files) leads on."""
     if rule_id == RULE_ID:
         return redirect(request, "/fuentes")
+    if rule_id.startswith(RULE_IDS):
+        return redirect(request, "/reglas/yara")
     if rule_id.startswith(LIST_RULES):
         return redirect(request, f"/indicadores/{quote(rule_id.removeprefix(LIST_RULES))}")
     around = around_rule(session, user, centre, rule_of(session, centre, rule_id))

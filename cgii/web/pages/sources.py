@@ -229,6 +229,12 @@ def _state(sensor: Sensor, now: datetime) -> str:
     return "En silencio" if sensor.heard_at < now - SILENCE else "Se lo oye"
 
 
+def _is_missed(sensor: Sensor, now: datetime) -> bool:
+    """Whether it has been silent for long: one that was enrolled just now has its day."""
+    since = sensor.heard_at or sensor.created_at
+    return sensor.revoked_at is None and since < now - SILENCE
+
+
 @router.get("/sensores", dependencies=[require("sensors.see")])
 def sensor_list(
     request: Request, session: CurrentSession, user: CurrentUser, centre: TheCentre
@@ -252,7 +258,7 @@ def sensor_list(
         lags={row.id: _lag(centre, row) for row in shown.rows},
         states={row.id: _state(row, now) for row in shown.rows},
         nothing=Volume(),
-        silent=sum(_state(row, now) in ("En silencio", "Nunca se lo oyó") for row in everyone),
+        silent=sum(_is_missed(row, now) for row in everyone),
     )
 
 

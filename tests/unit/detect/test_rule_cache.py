@@ -1,12 +1,17 @@
 """What is remembered of rules is what reading them again would give, or nothing."""
 
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from cgii.cli.app import build
 from cgii.detect import rule_cache
-from cgii.detect.rule_cache import FILE, RuleCache
+from cgii.detect.rule_cache import FILE, FOLDER, RuleCache, cache_in
+from cgii.detect.rule_files import documents_in
 from cgii.detect.ruleset import RuleSet, load_rules
 from tests.unit.detect.build import rule_text
 
@@ -132,3 +137,52 @@ def test_other_values_of_placeholders_read_the_rules_again(tmp_path: Path) -> No
 def test_a_folder_that_cannot_be_written_to_is_no_harm(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert load(folder, RuleCache(tmp_path / "file" / "x")).single == load(folder).single
+
+
+def test_a_command_without_a_data_folder_leaves_none_behind(folder: Path, tmp_path: Path) -> None:
+    assert load(folder, cache_in(tmp_path / "data")).single == load(folder).single
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_command_in_the_folder_of_somebody_else_reads_and_does_not_write(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(folder, RuleCache(tmp_path / FOLDER))
+    written = (tmp_path / FOLDER / FILE).read_bytes()
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    monkeypatch.setattr(rule_cache, "documents_in", None)  # to call it would be an error
+    assert len(load(folder, cache_in(tmp_path)).single) == 1
+    monkeypatch.undo()
+    (folder / "other.yml").write_text(rule_text("sel: {a: 1}"), encoding="utf-8")
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    load(folder, cache_in(tmp_path))
+    assert (tmp_path / FOLDER / FILE).read_bytes() == written
+
+
+@pytest.mark.parametrize("command", ["scan", "check", "rules", "explain"])
+def test_commands_read_no_rule_twice(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = {
+        "scan": ["--format", "linux_auth", str(tmp_path / "empty.log")],
+        "check": [str(tmp_path / "own.yml")],
+        "rules": ["list"],
+        "explain": ["prueba", "{}", "--source", "linux_auth"],
+    }[command]
+    (tmp_path / "empty.log").touch()
+    (tmp_path / "own.yml").write_text(rule_text("sel: {a: 1}"), encoding="utf-8")
+    monkeypatch.setenv("CGII_DATA", str(tmp_path))
+    read: list[Path] = []
+
+    def reading(data: bytes, path: Path) -> Any:
+        read.append(path)
+        return documents_in(data, path)
+
+    monkeypatch.setattr(rule_cache, "documents_in", reading)
+    counts = []
+    for _ in range(2):
+        CliRunner().invoke(build(command), [command, *arguments])
+        counts.append(len(read))
+        read.clear()
+    # Correlations and files that hold them are not remembered.
+    assert 0 < counts[1] < counts[0] / 2

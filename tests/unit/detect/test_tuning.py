@@ -289,3 +289,17 @@ def test_a_row_that_cannot_be_read_hides_nothing_and_is_named(session: Session) 
     assert "%gone%" in tuning.broken[0][1]
     again = load_tuning(session, NOW, placeholders={"gone": ["ana"]})
     assert again.broken == ()
+
+
+def test_what_was_withdrawn_is_counted_no_more(session: Session) -> None:
+    row = switch_off(make_act(session), "c", **WATCH)
+    told = load_tuning(session, NOW).temper(
+        [alert("ana", rule_id="c", kind="correlation", number=n) for n in range(3)], now=NOW
+    )
+    note_hidden(session, told.hidden)
+    note_hidden(session, (), withdrawn={told.hidden[1].alert_id, "unknown"})
+    assert (row.hidden_count, [sample[0] for sample in row.samples]) == (
+        2, [told.hidden[0].alert_id, told.hidden[2].alert_id],
+    )  # fmt: skip
+    note_hidden(session, (), withdrawn={told.hidden[1].alert_id})
+    assert row.hidden_count == 2

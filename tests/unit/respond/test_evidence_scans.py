@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from cgii.base import limits
 from cgii.base.errors import Conflict
+from cgii.model.alerts import AlertGroup
 from cgii.model.evidence_scans import EvidenceMatch, EvidenceScan
 from cgii.model.incidents import Entry, Evidence, Incident, Observable
 from cgii.model.people import Role
@@ -138,3 +139,37 @@ def test_files_that_todays_rules_did_not_see_are_named(session: Session) -> None
     keep_verdict(make_act(session), older, Verdict("clean", rules_version="v0"))
     withdraw(make_act(session), gone, reason="equivocada")
     assert outdated_evidence(session, "v1") == [(never.id, 12), (older.id, 12)]
+
+
+def alerts(session: Session) -> list[tuple[str, str, int | None, int]]:
+    """Rule, severity, entity and number of alerts of each group on the desk."""
+    rows = session.scalars(select(AlertGroup).order_by(AlertGroup.id))
+    return [(row.rule_id, row.severity, row.entity_id, row.alert_count) for row in rows]
+
+
+def test_a_match_in_an_open_incident_is_told_there_alone(session: Session) -> None:
+    _, evidence = kept(session)
+    keep_verdict(make_act(session), evidence, FOUND)
+    assert alerts(session) == []
+
+
+def test_a_match_in_a_closed_incident_is_an_alert_once(session: Session) -> None:
+    incident, evidence = kept(session)
+    incident.closed_at = NOW
+    both = Verdict("match", (), (MATCH, OTHER), rules_version="v2")
+    for verdict in (FOUND, CLEAN, FOUND, both):
+        keep_verdict(make_act(session), evidence, verdict)
+    assert alerts(session) == [
+        ("yara.familia.uno", "alto", evidence.entity_id, 1),
+        ("yara.familia.dos", "medio", evidence.entity_id, 1),
+    ]
+    group = session.scalars(select(AlertGroup)).first()
+    assert group is not None
+    assert (group.summary, group.observables) == ("YARA reconoce a.php: Uno", [["hash", "ab" * 32]])
+
+
+def test_a_match_in_a_file_without_an_incident_is_an_alert(session: Session) -> None:
+    _, evidence = kept(session)
+    evidence.incident_id = None
+    keep_verdict(make_act(session), evidence, FOUND)
+    assert [group[0] for group in alerts(session)] == ["yara.familia.uno"]
