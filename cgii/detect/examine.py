@@ -45,7 +45,7 @@ class Examined:
     losses: Losses = field(default_factory=Losses)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Arrivals:
     """What comes to a window: events, and names of results that were taken back."""
 
