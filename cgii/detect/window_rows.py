@@ -4,14 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import Update, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Update, bindparam, delete, func, insert, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
 from cgii.base import counters, limits
 from cgii.detect.examine import Losses
 from cgii.detect.hits import moment_of
 from cgii.detect.windows import Window, WindowKey
-from cgii.model.alerts import CorrelationLoss, CorrelationWindow
+from cgii.model.alerts import CorrelationWindow
+from cgii.model.table import UTCDateTime
 from cgii.store.statements import Columns, Prepared, Same, among
 
 HOUR = timedelta(hours=1)
@@ -34,6 +35,15 @@ INSERT = Prepared(insert(CorrelationWindow), (*IDENTITY, *STATE, *DATES))
 UPDATE_STATE, UPDATE_ALL = Prepared(_update(*STATE)), Prepared(_update(*STATE, *DATES))
 
 
+LOST = text(
+    "INSERT INTO correlation_loss (rule_id, late_count, evicted_count, missing_count, last_at) "
+    "VALUES (:rule_id, :late, :evicted, :missing, :at) "
+    "ON CONFLICT (rule_id) DO UPDATE SET "
+    "late_count = correlation_loss.late_count + excluded.late_count, "
+    "evicted_count = correlation_loss.evicted_count + excluded.evicted_count, "
+    "missing_count = correlation_loss.missing_count + excluded.missing_count, "
+    "last_at = excluded.last_at"
+).bindparams(bindparam("at", type_=UTCDateTime()))
 LOADED = (
     CorrelationWindow.key_hash,
     CorrelationWindow.state,
@@ -191,18 +201,19 @@ def due_windows(
 
 def note_losses(session: Session, losses: Losses, *, now: datetime) -> None:
     """Add what could not be taken into account to each rule's figures."""
-    rule_ids = sorted({*losses.late, *losses.evicted, *losses.missing})
-    for rule_id in rule_ids:
-        row = session.get(CorrelationLoss, rule_id, with_for_update=True)
-        if row is None:
-            row = CorrelationLoss(
-                rule_id=rule_id, late_count=0, evicted_count=0, missing_count=0, last_at=now
-            )
-            session.add(row)
-        row.late_count += losses.late[rule_id]
-        row.evicted_count += losses.evicted[rule_id]
-        row.missing_count += losses.missing[rule_id]
-        row.last_at = now
+    rule_ids = sorted({*losses.late, *losses.evicted, *losses.missing})  # locked in one order
+    rows = [
+        {
+            "rule_id": rule_id,
+            "late": losses.late[rule_id],
+            "evicted": losses.evicted[rule_id],
+            "missing": losses.missing[rule_id],
+            "at": now,
+        }
+        for rule_id in rule_ids
+    ]
+    if rows:
+        session.execute(LOST, rows)
 
 
 def prune_windows(session: Session, *, now: datetime) -> int:
