@@ -369,6 +369,7 @@ SHORT_TEXT_CHARS_MAX = 400  # of a column for one line of text (model/table.py)
 GROUP_OBSERVABLES_MAX = 50  # kept on one alert group; a scan would bring thousands
 ATTRIBUTION_NOTES_MAX = 50  # addresses without an entity that one batch may put on the list
 QUERY_VALUES_MAX = 500  # values in one IN (…), well below what SQLite takes
+GARBAGE_OBJECTS = 10_000  # new ones between two looks for circles; Python itself takes 700
 NOTICE_OBSERVABLES_MAX = 200  # of one notice; more belongs in an attached file
 DEADLINES_PER_CHECK_MAX = 5_000  # open clocks that one job looks at, the most urgent first
 DEADLINE_HOURS_MAX = 20_000  # of one policy: more than two years is a mistake in the file
