@@ -174,6 +174,7 @@ CONDITION_CHARS_MAX = 4_000
 CONDITION_DEPTH_MAX = 64
 REGEX_CHARS_MAX = 4_000
 EXPRESSIONS_KEPT_MAX = 8_192  # compiled ones, 12 kB each; 3,750 public rules have 700
+ADDRESSES_KEPT_MAX = 8_192  # read ones, 300 bytes each: rules ask several networks about each
 REGEX_PROGRAM_STEPS = 2_000  # a longer RE2 program is named by `cgii check`: it costs each event
 RULE_DEPTH_MAX = 32  # maps and lists inside one selection
 WINDASH_DASHES_MAX = 4  # each dash of a value makes five of it
