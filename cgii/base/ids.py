@@ -14,11 +14,21 @@ def event_id(stream: str, epoch: str, seq: int) -> str:
 
 def digest(*parts: str) -> str:
     """A 32-digit hex name for the parts; each has its length before it: ("ab","c") ≠ ("a","bc")."""
+    return hashlib.blake2b(packed(*parts), digest_size=16).hexdigest()
+
+
+def packed(*parts: str) -> bytes:
+    """The parts as `digest` puts them together; two of these one after the other are one more."""
     whole = bytearray()
     for part in parts:
         data = part.encode()
         whole += len(data).to_bytes(4, "big")
         whole += data
+    return bytes(whole)
+
+
+def digest_packed(whole: bytes) -> str:
+    """The `digest` of parts that are packed: most names of a kind begin alike."""
     return hashlib.blake2b(whole, digest_size=16).hexdigest()
 
 

@@ -63,10 +63,11 @@ def _is_quiet_beginning(window: Window, hits: Sequence[Hit], terms: Terms) -> bo
     if window.hits or window.open or window.until is not None or window.base is not None:
         return False
     at = hits[0].at
-    tally = tally_for(terms)
-    tally.add(hits)
-    if tally.holds(at):
-        return False
+    if not terms.is_one_too_few:
+        tally = tally_for(terms)
+        tally.add(hits)
+        if tally.holds(at):
+            return False
     window.hits = [*hits]
     window.until = at - terms.tolerance
     return True

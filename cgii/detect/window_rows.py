@@ -113,13 +113,18 @@ def save_windows(
 def _insert(session: Session, rows: list[_Saved], now: datetime) -> None:
     rows.sort(key=lambda row: row[0].hash)  # in the order in which everybody locks
     keys, states, last, dates = zip(*rows, strict=True)
+    # Several rules count by the same values: what is the same object is converted once.
+    shared: dict[tuple[int | None, tuple[str, ...]], list[str | int | None]] = {}
     INSERT.run(
         session,
         {
             "key_hash": [key.hash for key in keys],
             "rule_id": [key.rule_id for key in keys],
             "version": [key.version for key in keys],
-            "key": [[key.entity_id, *key.values] for key in keys],
+            "key": [
+                shared.setdefault((key.entity_id, key.values), [key.entity_id, *key.values])
+                for key in keys
+            ],
             "state": states,
             "last_at": last,
             "updated_at": Same(now),

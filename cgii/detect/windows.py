@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 
-from cgii.base import ids
+from cgii.base import ids, limits
 from cgii.detect.hits import Hit, moment_of
 from cgii.detect.tallies import Tally
 
@@ -30,10 +31,14 @@ class WindowKey(_Key):
         """The key's name in the data base."""
         known = self._hash
         if known is None:
-            entity = "" if self.entity_id is None else str(self.entity_id)
-            known = ids.digest("window", self.rule_id, self.version, entity, *self.values)
-            self._hash = known
+            beginning = _beginning(self.rule_id, self.version, self.entity_id)
+            known = self._hash = ids.digest_packed(beginning + ids.packed(*self.values))
         return known
+
+
+@lru_cache(maxsize=limits.WINDOW_NAMES_KEPT_MAX)
+def _beginning(rule_id: str, version: str, entity_id: int | None) -> bytes:
+    return ids.packed("window", rule_id, version, "" if entity_id is None else str(entity_id))
 
 
 @dataclass(frozen=True, slots=True)
