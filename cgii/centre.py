@@ -10,7 +10,7 @@ from threading import Lock
 
 from sqlalchemy.orm import Session
 
-from cgii.base import clock
+from cgii.base import clock, garbage
 from cgii.base.errors import ContentError
 from cgii.base.settings import Settings
 from cgii.collect.definition import Definitions, load_definitions
@@ -147,6 +147,7 @@ class Centre:
 
 def build(settings: Settings) -> Centre:
     """A centre whose schema is current. Raises Unavailable when a part does not answer."""
+    garbage.look_seldom()
     centre = Centre(settings)
     centre.database.migrate()
     return centre

@@ -15,7 +15,7 @@ from cgii.detect.examine import Examined
 from cgii.detect.indicator_rows import confirm
 from cgii.detect.indicators import Suspect, indicator_alert
 from cgii.detect.tuning import note_hidden
-from cgii.detect.tuning_effect import Hidden
+from cgii.detect.tuning_effect import Hidden, Tuning
 from cgii.detect.window_rows import due_windows, load_windows, note_losses, save_windows
 from cgii.model.event import Alert, Event
 from cgii.respond.intake import fold_alerts
@@ -69,8 +69,9 @@ def examine(centre: Centre, session: Session, spotted: Spotted, *, via: str) -> 
     findings = tuple(map(indicator_alert, confirm(session, spotted.suspects, now=now)))
     events = {match.event.id: match.event for match in spotted.matches}
     return _fold(
-        centre, session, examined, found=findings, events=events, hidden=sifted.hidden, via=via
-    )
+        centre, session, examined, tuning,
+        found=findings, events=events, hidden=sifted.hidden, via=via,
+    )  # fmt: skip
 
 
 def decide_windows(centre: Centre) -> int:
@@ -93,7 +94,7 @@ def decide_windows(centre: Centre) -> int:
             windows = load_windows(session, examiner.with_outer(keys))
             examined = examiner.decide(keys, windows, examiner.by_event_time(now))
             _keep(session, examined, examiner.keep_seconds, now)
-            alerts = _fold(centre, session, examined, via="job")
+            alerts = _fold(centre, session, examined, centre.tuning(session), via="job")
         for alert in alerts:
             counters.ALERTS_RAISED.labels(alert.rule_id).inc()
         count += len(keys)
@@ -110,13 +111,14 @@ def _fold(
     centre: Centre,
     session: Session,
     examined: Examined,
+    tuning: Tuning,
     *,
     found: Iterable[Alert] = (),
     events: Mapping[str, Event] | None = None,
     hidden: Sequence[Hidden] = (),
     via: str,
 ) -> tuple[Alert, ...]:
-    tempered = centre.tuning(session).temper((*examined.alerts, *found), now=centre.clock())
+    tempered = tuning.temper((*examined.alerts, *found), now=centre.clock())
     # Once, so that two batches lock the rows they count on in one order.
     note_hidden(session, [*hidden, *tempered.hidden], withdrawn=examined.withdrawn)
     if not tempered.alerts and not examined.withdrawn:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import delete, select
+from sqlalchemy import Row, bindparam, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,11 +20,41 @@ from cgii.collect.inputs.follow import FORGOTTEN, Position
 from cgii.collect.normalize import Normalised, normalize
 from cgii.examination import Spotted, examine, matched
 from cgii.model.event import Origin, Raw, Rejected
-from cgii.model.records import Batch, Reject, Sensor, SourceVolume
+from cgii.model.records import Batch, Reject, SourceVolume
 from cgii.model.records import Position as PositionRow
+from cgii.model.table import UTCDateTime
 
 Result = TypeVar("Result")
 TRIES = 5  # on PostgreSQL two batches may create the same key at once; the loser starts again
+TABLES = Batch.metadata.tables
+BATCHES, SENSORS, REJECTS = TABLES["batch"], TABLES["sensor"], TABLES["reject"]
+# What every batch asks and writes, made once: as objects of the session they cost many times more.
+MARK = select(
+    BATCHES.c.id, BATCHES.c.record_count, BATCHES.c.event_count, BATCHES.c.reject_count
+).where(
+    BATCHES.c.stream == bindparam("stream"),
+    BATCHES.c.epoch == bindparam("epoch"),
+    BATCHES.c.seq == bindparam("seq"),
+)
+NEW_MARK = insert(BATCHES)
+GROWN_MARK = update(BATCHES).where(BATCHES.c.id == bindparam("id_"))
+COUNTED = text(
+    "INSERT INTO source_volume (hour, source, sensor_key, event_count, reject_count) "
+    "VALUES (:hour, :source, :owner, :events, :rejects) "
+    "ON CONFLICT (hour, source, sensor_key) DO UPDATE SET "
+    "event_count = source_volume.event_count + excluded.event_count, "
+    "reject_count = source_volume.reject_count + excluded.reject_count"
+).bindparams(bindparam("hour", type_=UTCDateTime()))
+HEARD = (
+    update(SENSORS)
+    .where(SENSORS.c.id == bindparam("id_"))
+    .values(
+        heard_at=bindparam("at"),
+        event_count=SENSORS.c.event_count + bindparam("events"),
+        reject_count=SENSORS.c.reject_count + bindparam("rejects"),
+    )
+)
+NEW_REJECTS = insert(REJECTS)
 
 
 @dataclass(frozen=True)
@@ -119,8 +149,7 @@ def committed(commit: Callable[[], Result], busy: str) -> Result:
 
 def volume_of(session: Session, origin: Origin, received_at: datetime) -> SourceVolume:
     """The hour's counts of a source and sender, locked; begun if there are none yet."""
-    hour = received_at.replace(minute=0, second=0, microsecond=0)
-    owner = f"sensor:{origin.sensor_id}" if origin.sensor_id else "local"
+    hour, owner = _volume_key(origin, received_at)
     volume = session.scalar(
         select(SourceVolume)
         .where(
@@ -138,12 +167,14 @@ def volume_of(session: Session, origin: Origin, received_at: datetime) -> Source
     return volume
 
 
-def _mark(session: Session, origin: Origin, seq: int) -> Batch | None:
-    return session.scalar(
-        select(Batch).where(
-            Batch.stream == origin.stream, Batch.epoch == origin.epoch, Batch.seq == seq
-        )
-    )
+def _volume_key(origin: Origin, received_at: datetime) -> tuple[datetime, str]:
+    hour = received_at.replace(minute=0, second=0, microsecond=0)
+    return hour, f"sensor:{origin.sensor_id}" if origin.sensor_id else "local"
+
+
+def _mark(session: Session, origin: Origin, seq: int) -> Row[int, int, int, int] | None:
+    asked = {"stream": origin.stream, "epoch": origin.epoch, "seq": seq}
+    return session.execute(MARK, asked).one_or_none()
 
 
 def _commit(
@@ -160,15 +191,22 @@ def _commit(
     with centre.database.transaction() as session:
         if enter is not None:
             enter(session)
+            session.flush()  # what it holds back goes first: everybody locks in one order
         first = raws[0].seq if raws else 0
         mark = _mark(session, origin, first)
         if mark is not None and mark.record_count >= len(raws):
             return Receipt(mark.event_count, mark.reject_count, 0, repeated=True)
+        counts = {
+            "record_count": len(raws),
+            "received_at": received_at,
+            "event_count": len(read.events),
+            "reject_count": len(read.rejected),
+        }
         if mark is None:
-            mark = Batch(stream=origin.stream, epoch=origin.epoch, seq=first)
-            session.add(mark)
-        mark.record_count, mark.received_at = len(raws), received_at
-        mark.event_count, mark.reject_count = len(read.events), len(read.rejected)
+            place = {"stream": origin.stream, "epoch": origin.epoch, "seq": first}
+            session.execute(NEW_MARK, {**place, **counts})
+        else:
+            session.execute(GROWN_MARK, {"id_": mark.id, **counts})
         via = f"sensor:{origin.sensor_id}" if origin.sensor_id else "ingest"
         alerts = examine(centre, session, spotted, via=via)
         _keep_rejects(session, origin, read.rejected, received_at)
@@ -182,29 +220,34 @@ def _commit(
 def _keep_rejects(
     session: Session, origin: Origin, rejected: Sequence[Rejected], received_at: datetime
 ) -> None:
+    if not rejected:
+        return
     known = set(
         session.scalars(select(Reject.id).where(Reject.id.in_([one.id for one in rejected])))
     )
+    rows: dict[str, dict[str, Any]] = {}  # values of columns
     for one in rejected:
-        if one.id in known:
-            continue
-        known.add(one.id)
-        session.add(
-            Reject(
-                id=one.id,
-                source=one.source,
-                stream=origin.stream,
-                epoch=origin.epoch,
-                seq=one.seq,
-                sensor_id=origin.sensor_id,
-                entity_id=origin.entity_id,
-                reason=one.reason,
-                detail=one.detail,
-                sample=_storable(one.sample),
-                peer=_storable(one.peer),
-                received_at=received_at,
-            )
-        )
+        if one.id not in known:
+            rows.setdefault(one.id, _reject_row(origin, one, received_at))
+    if rows:
+        session.execute(NEW_REJECTS, list(rows.values()))
+
+
+def _reject_row(origin: Origin, one: Rejected, received_at: datetime) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "source": one.source,
+        "stream": origin.stream,
+        "epoch": origin.epoch,
+        "seq": one.seq,
+        "sensor_id": origin.sensor_id,
+        "entity_id": origin.entity_id,
+        "reason": one.reason,
+        "detail": one.detail,
+        "sample": _storable(one.sample),
+        "peer": _storable(one.peer),
+        "received_at": received_at,
+    }
 
 
 def _storable(text: str) -> str:
@@ -214,13 +257,8 @@ def _storable(text: str) -> str:
 
 
 def _count(session: Session, origin: Origin, read: Normalised, received_at: datetime) -> None:
-    volume = volume_of(session, origin, received_at)
-    volume.event_count += len(read.events)
-    volume.reject_count += len(read.rejected)
-    if origin.sensor_id is None:
-        return
-    sensor = session.get(Sensor, origin.sensor_id, with_for_update=True)
-    if sensor is not None:
-        sensor.heard_at = received_at
-        sensor.event_count += len(read.events)
-        sensor.reject_count += len(read.rejected)
+    hour, owner = _volume_key(origin, received_at)
+    counts = {"events": len(read.events), "rejects": len(read.rejected)}
+    session.execute(COUNTED, {"hour": hour, "source": origin.source, "owner": owner, **counts})
+    if origin.sensor_id is not None:
+        session.execute(HEARD, {"id_": origin.sensor_id, "at": received_at, **counts})

@@ -15,7 +15,7 @@ def event_id(stream: str, epoch: str, seq: int) -> str:
 
 def event_ids(stream: str, epoch: str) -> Callable[[int], str]:
     """`event_id` for many records of one stream: what all of them share is digested once."""
-    begun = hashlib.blake2b(_measured(("event", stream, epoch)), digest_size=16)
+    begun = hashlib.blake2b(packed("event", stream, epoch), digest_size=16)
 
     def of(seq: int) -> str:
         found = begun.copy()
@@ -28,13 +28,22 @@ def event_ids(stream: str, epoch: str) -> Callable[[int], str]:
 
 def digest(*parts: str) -> str:
     """A 32-digit hex name for the parts; each has its length before it: ("ab","c") ≠ ("a","bc")."""
-    return hashlib.blake2b(_measured(parts), digest_size=16).hexdigest()
+    return hashlib.blake2b(packed(*parts), digest_size=16).hexdigest()
 
 
-def _measured(parts: tuple[str, ...]) -> bytes:
-    """The parts, each behind its length."""
-    encoded = [part.encode() for part in parts]
-    return b"".join([piece for one in encoded for piece in (len(one).to_bytes(4, "big"), one)])
+def packed(*parts: str) -> bytes:
+    """The parts as `digest` puts them together; two of these one after the other are one more."""
+    whole = bytearray()
+    for part in parts:
+        data = part.encode()
+        whole += len(data).to_bytes(4, "big")
+        whole += data
+    return bytes(whole)
+
+
+def digest_packed(whole: bytes) -> str:
+    """The `digest` of parts that are packed: most names of a kind begin alike."""
+    return hashlib.blake2b(whole, digest_size=16).hexdigest()
 
 
 def token(prefix: str = "") -> str:

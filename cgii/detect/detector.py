@@ -12,7 +12,7 @@ from cgii.detect.fields import spoken_texts, without_spaces
 from cgii.detect.logsources import Alternative
 from cgii.detect.nodes import items
 from cgii.detect.predicates import Kind
-from cgii.detect.routes import Router, lowered, merge_renames
+from cgii.detect.routes import Route, Router, lowered, merge_renames
 from cgii.detect.ruleset import RuleSet
 from cgii.detect.windows import Window, WindowKey
 from cgii.model.event import Event, LogSource
@@ -43,9 +43,14 @@ class Detector:
     def match(self, events: Sequence[Event]) -> list[Match]:
         """Which rules are true of which events, in the order of the events; keeps no state."""
         found: list[Match] = []
+        source: LogSource | None = None
+        route: Route | None = None
         for event in events:
             fields = without_spaces(event.fields)
-            plan = self.router.route(event.logsource).plan(fields, event.ecs)
+            if route is None or event.logsource is not source:  # a batch has few
+                source = event.logsource
+                route = self.router.route(source)
+            plan = route.plan(fields, event.ecs)
             for number in plan.matching(fields, event.ecs, partial(spoken_texts, event)):
                 found.append(self.told(event, number))
         return found

@@ -13,7 +13,7 @@ from cgii.detect.gather import Gathered, Gatherer
 from cgii.detect.hits import Hit, micros
 from cgii.detect.rules import CorrelationRule
 from cgii.detect.ruleset import RuleSet
-from cgii.detect.windows import Step, Window, WindowKey
+from cgii.detect.windows import MOVED, Step, Window, WindowKey
 from cgii.model.event import Alert
 
 Until = Callable[[CorrelationRule], int]  # up to when a rule's windows are to be decided
@@ -45,7 +45,7 @@ class Examined:
     losses: Losses = field(default_factory=Losses)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Arrivals:
     """What comes to a window: events, and names of results that were taken back."""
 
@@ -203,7 +203,7 @@ class Examiner:
                 rule = self._rules[key.rule_id]
                 window = run.changed.get(key) or windows.get(key) or Window()
                 step = advance(window, arrivals.hits, rule.terms, gone=arrivals.gone)
-                if step.is_changed or step.late:
+                if step is not MOVED and (step.is_changed or step.late):
                     self._take(run, rule, key, step)
                 is_changed = step.is_changed
                 if until is not None and rule.terms.is_ending:

@@ -43,13 +43,23 @@ class _Feed:
 class _Texts:
     """The values of one event's fields as text, each looked up once."""
 
-    __slots__ = ("_ecs", "_fields", "_known", "_places")
+    __slots__ = ("_ecs", "_fields", "_keys", "_known", "_places")
 
     def __init__(self, places: dict[str, Place], fields: Fields, ecs: Fields) -> None:
         self._places = places
         self._fields = fields
         self._ecs = ecs
         self._known: dict[str, str | None] = {}
+        self._keys: dict[tuple[str, ...], tuple[str, ...] | None] = {}
+
+    def key(self, names: tuple[str, ...]) -> tuple[str, ...] | None:
+        """The texts of these fields, or None when one has none; most feeds ask for the same."""
+        try:
+            return self._keys[names]
+        except KeyError:
+            found = [text for name in names if (text := self.get(name)) is not None]
+            key = self._keys[names] = tuple(found) if len(found) == len(names) else None
+            return key
 
     def get(self, name: str) -> str | None:
         try:
@@ -82,6 +92,7 @@ class Gatherer:
         missing: Counter[str] = Counter()
         newest: datetime | None = None
         last_event: object = None
+        plain: dict[int, Hit] = {}  # of the event, for the feeds that take no value, by mask
         for match in matches:
             feeds = self._feeds.get(match.rule.id)
             if feeds is None:
@@ -92,18 +103,24 @@ class Gatherer:
                 at = micros(event.at)
                 newest = event.at if newest is None else max(newest, event.at)
                 texts = _Texts(self._places, without_spaces(event.fields), event.ecs)
+                plain.clear()
             for feed in feeds:
-                key = tuple([texts.get(name) for name in feed.keys])
+                key = texts.key(feed.keys)
                 value = _value(feed, texts) if feed.values else None
-                if None in key or (feed.values and value is None):
+                if key is None or (feed.values and value is None):
                     missing[feed.rule_id] += 1
                     continue
-                hit = Hit(at, event.id, event.source, event.sensor_id, feed.mask, value)
-                window = WindowKey(feed.rule_id, event.entity_id, key, feed.version)  # type: ignore[arg-type]  # no None in it
-                if window in found:
-                    found[window].append(hit)
-                else:
+                hit = None if feed.values else plain.get(feed.mask)
+                if hit is None:
+                    hit = Hit(at, event.id, event.source, event.sensor_id, feed.mask, value)
+                    if not feed.values:
+                        plain[feed.mask] = hit
+                window = WindowKey(feed.rule_id, event.entity_id, key, feed.version)
+                known = found.get(window)
+                if known is None:
                     found[window] = [hit]
+                else:
+                    known.append(hit)
         return Gathered(found, missing, newest)
 
     def follow(

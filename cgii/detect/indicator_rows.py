@@ -10,11 +10,14 @@ from cgii.base import counters, limits
 from cgii.detect.indicators import Finding, Indicators, IndicatorTable, Suspect
 from cgii.model.indicators import Indicator, IndicatorList
 
+REVISION = select(
+    IndicatorList.id, IndicatorList.updated_at, IndicatorList.indicator_count
+).order_by(IndicatorList.id)
+
 
 def indicators_revision(session: Session) -> str:
     """Changes whenever `load_indicators` would build something else."""
-    columns = IndicatorList.id, IndicatorList.updated_at, IndicatorList.indicator_count
-    rows = session.execute(select(*columns).order_by(IndicatorList.id))
+    rows = session.execute(REVISION)
     return ";".join(f"{one}@{at.isoformat()}={count}" for one, at, count in rows)
 
 

@@ -1,4 +1,4 @@
-"""Finds a text that everything an RE2 expression matches must contain; a screen looks for it."""
+"""Finds texts of which all that an RE2 expression matches contains one; a screen looks for them."""
 
 import re
 from functools import lru_cache
@@ -8,6 +8,9 @@ from cgii.base import limits
 REQUIRED_CHARS_MIN = 3  # a shorter one proposes a rule too often to be of use
 CLASSES = frozenset("dDwWsSbBAz")  # escapes that stand for no letter of their own
 FLAGS = re.compile(r"\(\?[imsU]+\)")
+GROUP = re.compile(r"\?(?:P?<\w+>|[imsU]*(?:-[imsU]+)?:)")
+OPTIONAL = ("*", "?", "{")  # behind a group: it may be missing
+ALTERNATIVES_MAX = 50  # of one group; more texts are sought for longer than the expression takes
 REPEAT = re.compile(r"\{([0-9]+)(?:,[0-9]*)?\}")
 
 
@@ -27,6 +30,51 @@ def required_text(expression: str) -> str:
     reader.end_run()
     best = max(reader.runs, key=len, default="")
     return best if len(best) >= REQUIRED_CHARS_MIN else ""
+
+
+@lru_cache(maxsize=limits.EXPRESSIONS_KEPT_MAX)
+def required_texts(expression: str) -> tuple[str, ...]:
+    """Texts in lower case of which every match contains at least one; empty when in doubt.
+
+    It is the required text, or what the alternatives of a group require if that is longer:
+    of `(COMMAND=|CMD \\().*ssh` these are `command=` and `cmd (`.
+    """
+    best: tuple[str, ...] = (required_text(expression),)
+    reader = _Reader()
+    position = 0
+    while position < len(expression):
+        step = reader.step(expression, position)
+        if step == 0:
+            return ()
+        after = position + step
+        if expression[position] == "(" and expression[after : after + 1] not in OPTIONAL:
+            texts = _of_group(expression[position + 1 : after - 1])
+            if texts and min(map(len, texts)) > min(map(len, best)):
+                best = texts
+        position = after
+    return tuple(filter(None, best))
+
+
+def _of_group(inside: str) -> tuple[str, ...]:
+    """What the alternatives of a group require; empty when one of them requires nothing."""
+    if inside.startswith("?"):
+        begun = GROUP.match(inside)
+        if begun is None:
+            return ()
+        inside = inside[len(begun[0]) :]
+    texts: dict[str, None] = {}
+    reader = _Reader()
+    begin = position = 0
+    while position <= len(inside):
+        if inside[position : position + 1] in ("", "|"):
+            texts[required_text(inside[begin:position])] = None
+            begin = position = position + 1
+            continue
+        step = reader.step(inside, position)
+        if step == 0:
+            return ()
+        position += step
+    return tuple(texts) if "" not in texts and len(texts) <= ALTERNATIVES_MAX else ()
 
 
 class _Reader:

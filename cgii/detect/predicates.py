@@ -218,8 +218,11 @@ ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}\Z")
 
 def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The address that the text writes, an IPv4 one inside IPv6 as IPv4; None if it is none."""
-    if not ADDRESS.match(text):
-        return None
+    return _address(text) if ADDRESS.match(text) else None
+
+
+@lru_cache(maxsize=limits.ADDRESSES_KEPT_MAX)  # several networks are asked about one address
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -9,7 +9,7 @@ from weakref import WeakSet
 import ahocorasick_rs
 
 from cgii.base import limits
-from cgii.detect.literals import required_text
+from cgii.detect.literals import required_texts
 from cgii.detect.predicates import Kind, Predicate, Test, tester
 from cgii.detect.values import MISSING, elements, fold, number_of, text_of
 
@@ -164,8 +164,8 @@ class Screen(dict[Any, Proposed]):
                 literals.append((text, proposed))
             else:
                 self._present.append(proposed)
-        elif kind in (Kind.REGEX, Kind.GLOB) and (text := required_text(argument)):
-            literals.append((text, proposed))
+        elif kind in (Kind.REGEX, Kind.GLOB) and (texts := required_texts(argument)):
+            literals += [(text, proposed) for text in texts]
         else:
             self._tests.append((tester(predicate), proposed))
 

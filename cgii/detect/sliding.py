@@ -18,19 +18,22 @@ from cgii.detect.episodes import begin, compare, extend
 from cgii.detect.hits import Hit
 from cgii.detect.tallies import tally_for
 from cgii.detect.terms import Terms
-from cgii.detect.windows import Step, Tip, Window
+from cgii.detect.windows import MOVED, STILL, Step, Tip, Window
 
 AT = attrgetter("at")
 
 
 def slide(window: Window, hits: Sequence[Hit], terms: Terms, *, gone: Collection[str] = ()) -> Step:
     """Add events to a window, and take out those that a chained correlation took back."""
-    tip = window.tip or _play_all(window, terms)
-    window.tip = tip
+    tip = window.tip
+    if tip is None:
+        if len(hits) == 1 and not gone and _is_quiet_beginning(window, hits, terms):
+            return MOVED
+        tip = window.tip = _play_all(window, terms)
     fresh, late = sort_out(window, hits, tip.known)
-    leaving = {one for one in gone if one in tip.known}
+    leaving = {one for one in gone if one in tip.known} if gone else ()
     if not fresh and not leaving:
-        return Step(late=late)
+        return Step(late=late) if late else STILL
     if not leaving and (tip.at is None or fresh[0].at > tip.at):
         touched = max(0, len(tip.episodes) - 1)
         before = tip.episodes[touched:]
@@ -46,8 +49,28 @@ def slide(window: Window, hits: Sequence[Hit], terms: Terms, *, gone: Collection
         tip = window.tip = _play_all(window, terms)
         after = tip.episodes
     evicted = _move_on(window, terms) if window.hits else 0
+    if not before and not after and not late and not evicted:
+        return MOVED
     change = compare(before, after)
     return Step(change.changed, change.opened, change.withdrawn, late, evicted, is_changed=True)
+
+
+def _is_quiet_beginning(window: Window, hits: Sequence[Hit], terms: Terms) -> bool:
+    """Begin a window of which nothing is known with one event, unless that event is enough.
+
+    Most windows never get further, so the tip is left to the next event.
+    """
+    if window.hits or window.open or window.until is not None or window.base is not None:
+        return False
+    at = hits[0].at
+    if not terms.is_one_too_few:
+        tally = tally_for(terms)
+        tally.add(hits)
+        if tally.holds(at):
+            return False
+    window.hits = [*hits]
+    window.until = at - terms.tolerance
+    return True
 
 
 def _move_on(window: Window, terms: Terms) -> int:

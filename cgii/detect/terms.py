@@ -101,6 +101,13 @@ class Terms:
         enough = [int(t) + 1 if name == "gt" else -int(-t // 1) for name, t in self.bounds]
         return max(1, *enough) if enough else 1
 
+    @cached_property
+    def is_one_too_few(self) -> bool:
+        """Whether one event, whichever it is, never fulfils the condition; False when in doubt."""
+        if self.kind in ("event_count", "value_count"):
+            return not self.reached(1)
+        return self.kind == "temporal_ordered" and self.rule_count > 1
+
     @property
     def fingerprint(self) -> str:
         """Another one means that what is kept of older windows has lost its meaning."""

@@ -24,6 +24,12 @@ __all__ = [
 
 Placeholders = Mapping[str, Sequence[str]]
 Key = Iterable[Sequence[str]]
+REVISION = select(
+    func.count(RuleTuning.id),
+    func.max(RuleTuning.id),
+    func.count(RuleTuning.ended_at),
+    func.count(RuleTuning.id).filter(RuleTuning.is_watching),
+)
 
 
 def active_tuning(session: Session, now: datetime) -> list[RuleTuning]:
@@ -73,14 +79,7 @@ def tuning_revision(session: Session) -> str:
     Rows are never deleted, never reopened and never go back to watching, so these four figures
     together are never the same twice.
     """
-    found = session.execute(
-        select(
-            func.count(RuleTuning.id),
-            func.max(RuleTuning.id),
-            func.count(RuleTuning.ended_at),
-            func.count(RuleTuning.id).filter(RuleTuning.is_watching),
-        )
-    ).one()
+    found = session.execute(REVISION).one()
     return "/".join(str(figure or 0) for figure in found)
 
 

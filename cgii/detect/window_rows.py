@@ -2,19 +2,22 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Update, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Update, bindparam, delete, func, insert, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
 from cgii.base import counters, limits
 from cgii.detect.examine import Losses
 from cgii.detect.hits import moment_of
 from cgii.detect.windows import Window, WindowKey
-from cgii.model.alerts import CorrelationLoss, CorrelationWindow
+from cgii.model.alerts import CorrelationWindow
+from cgii.model.table import UTCDateTime
+from cgii.store.statements import Columns, Prepared, Same, among
 
 HOUR = timedelta(hours=1)
 One = TypeVar("One")
+Dates = tuple[datetime | None, datetime]  # when due, when it expires
 
 
 def _update(*names: str) -> Update:
@@ -25,9 +28,29 @@ def _update(*names: str) -> Update:
     )
 
 
+IDENTITY = ("key_hash", "rule_id", "version", "key")
 STATE = ("state", "last_at", "updated_at")
 DATES = ("due_at", "expires_at")
-UPDATE_STATE, UPDATE_ALL = _update(*STATE), _update(*STATE, *DATES)
+INSERT = Prepared(insert(CorrelationWindow), (*IDENTITY, *STATE, *DATES))
+UPDATE_STATE, UPDATE_ALL = Prepared(_update(*STATE)), Prepared(_update(*STATE, *DATES))
+
+
+LOST = text(
+    "INSERT INTO correlation_loss (rule_id, late_count, evicted_count, missing_count, last_at) "
+    "VALUES (:rule_id, :late, :evicted, :missing, :at) "
+    "ON CONFLICT (rule_id) DO UPDATE SET "
+    "late_count = correlation_loss.late_count + excluded.late_count, "
+    "evicted_count = correlation_loss.evicted_count + excluded.evicted_count, "
+    "missing_count = correlation_loss.missing_count + excluded.missing_count, "
+    "last_at = excluded.last_at"
+).bindparams(bindparam("at", type_=UTCDateTime()))
+LOADED = (
+    CorrelationWindow.key_hash,
+    CorrelationWindow.state,
+    CorrelationWindow.due_at,
+    CorrelationWindow.expires_at,
+)
+_Saved = tuple[WindowKey, str, datetime, Dates]
 
 
 def load_windows(session: Session, keys: Iterable[WindowKey]) -> dict[WindowKey, Window]:
@@ -37,26 +60,22 @@ def load_windows(session: Session, keys: Iterable[WindowKey]) -> dict[WindowKey,
     """
     by_hash = {key.hash: key for key in keys}
     found: dict[WindowKey, Window] = {}
-    # Everybody locks in one order, so that nobody waits in a circle.
-    for part in _parts(sorted(by_hash)):
-        query = (
-            select(
-                CorrelationWindow.key_hash,
-                CorrelationWindow.state,
-                CorrelationWindow.due_at,
-                CorrelationWindow.expires_at,
-            )
-            .where(CorrelationWindow.key_hash.in_(part))
-            .order_by(CorrelationWindow.key_hash)
-            .with_for_update()
-        )
-        for key_hash, state, due_at, expires_at in session.execute(query):
-            try:
-                window = Window.from_json(state)
-            except (ValueError, KeyError, TypeError):
-                window = Window(is_stored=True)
-            window.dates = (due_at, expires_at)
-            found[by_hash[key_hash]] = window
+    if not by_hash:
+        return found
+    query = (
+        select(*LOADED)
+        .where(among(session, CorrelationWindow.key_hash, "hashes"))
+        # Everybody locks in one order, so that nobody waits in a circle.
+        .order_by(CorrelationWindow.key_hash)
+        .with_for_update()
+    )
+    for key_hash, state, due_at, expires_at in session.execute(query, {"hashes": list(by_hash)}):
+        try:
+            window = Window.from_json(state)
+        except (ValueError, KeyError, TypeError):
+            window = Window(is_stored=True)
+        window.dates = (due_at, expires_at)
+        found[by_hash[key_hash]] = window
     return found
 
 
@@ -68,32 +87,85 @@ def save_windows(
     keep_seconds: Mapping[str, int],
 ) -> None:
     """Write the windows that changed. `keep_seconds`, by rule, is how long one may still matter."""
-    fresh: list[dict[str, Any]] = []  # values of columns
-    moved: list[dict[str, Any]] = []
-    grown: list[dict[str, Any]] = []
+    fresh: list[_Saved] = []
+    moved: list[_Saved] = []
+    grown: list[_Saved] = []
+    ends = _Ends(now, keep_seconds)
     for key, window in windows.items():
         last_at = window.last_at or now
-        keep = timedelta(seconds=keep_seconds.get(key.rule_id, limits.TIMESPAN_SECONDS_MAX))
         due_at = None if window.due is None else moment_of(window.due)
-        dates = (due_at, _full_hour(max(last_at, now) + keep))
-        row = {"state": window.to_json(), "last_at": last_at, "updated_at": now}
+        dates = (due_at, ends.of(key.rule_id, last_at))
+        saved = (key, window.to_json(), last_at, dates)
         if not window.is_stored:
-            names = {"key_hash": key.hash, "rule_id": key.rule_id, "version": key.version}
-            row |= dict(zip(DATES, dates, strict=True))
-            fresh.append({**row, **names, "key": [key.entity_id, *key.values]})
+            fresh.append(saved)
         elif dates == window.dates:
-            grown.append({f"{name}_": value for name, value in row.items()} | {"hash_": key.hash})
+            grown.append(saved)
         else:
-            row |= dict(zip(DATES, dates, strict=True))
-            moved.append({f"{name}_": value for name, value in row.items()} | {"hash_": key.hash})
+            moved.append(saved)
         window.is_stored, window.dates = True, dates
-    connection = session.connection()
     if fresh:
-        fresh.sort(key=lambda row: str(row["key_hash"]))
-        connection.execute(insert(CorrelationWindow), fresh)
+        _insert(session, fresh, now)
     for statement, rows in ((UPDATE_STATE, grown), (UPDATE_ALL, moved)):
         if rows:
-            connection.execute(statement, rows)
+            _move(session, statement, rows, now)
+
+
+def _insert(session: Session, rows: list[_Saved], now: datetime) -> None:
+    rows.sort(key=lambda row: row[0].hash)  # in the order in which everybody locks
+    keys, states, last, dates = zip(*rows, strict=True)
+    # Several rules count by the same values: what is the same object is converted once.
+    shared: dict[tuple[int | None, tuple[str, ...]], list[str | int | None]] = {}
+    INSERT.run(
+        session,
+        {
+            "key_hash": [key.hash for key in keys],
+            "rule_id": [key.rule_id for key in keys],
+            "version": [key.version for key in keys],
+            "key": [
+                shared.setdefault((key.entity_id, key.values), [key.entity_id, *key.values])
+                for key in keys
+            ],
+            "state": states,
+            "last_at": last,
+            "updated_at": Same(now),
+            "due_at": [due_at for due_at, _ in dates],
+            "expires_at": [expires_at for _, expires_at in dates],
+        },
+    )
+
+
+def _move(session: Session, statement: Prepared, rows: list[_Saved], now: datetime) -> None:
+    keys, states, last, dates = zip(*rows, strict=True)
+    columns: Columns = {
+        "hash_": [key.hash for key in keys],
+        "state_": states,
+        "last_at_": last,
+        "updated_at_": Same(now),
+        "due_at_": [due_at for due_at, _ in dates],
+        "expires_at_": [expires_at for _, expires_at in dates],
+    }
+    statement.run(session, columns)
+
+
+class _Ends:
+    """When windows can no longer matter: at a full hour, so that the date seldom changes."""
+
+    def __init__(self, now: datetime, keep_seconds: Mapping[str, int]) -> None:
+        self._now = now
+        self._seconds = keep_seconds
+        self._known: dict[str, datetime] = {}  # by rule, of windows whose last event is past
+
+    def of(self, rule_id: str, last_at: datetime) -> datetime:
+        """When a window of the rule ends that has its last event then."""
+        if last_at > self._now:
+            return _full_hour(last_at + self._keep(rule_id))
+        known = self._known.get(rule_id)
+        if known is None:
+            known = self._known[rule_id] = _full_hour(self._now + self._keep(rule_id))
+        return known
+
+    def _keep(self, rule_id: str) -> timedelta:
+        return timedelta(seconds=self._seconds.get(rule_id, limits.TIMESPAN_SECONDS_MAX))
 
 
 def _full_hour(moment: datetime) -> datetime:
@@ -134,18 +206,19 @@ def due_windows(
 
 def note_losses(session: Session, losses: Losses, *, now: datetime) -> None:
     """Add what could not be taken into account to each rule's figures."""
-    rule_ids = sorted({*losses.late, *losses.evicted, *losses.missing})
-    for rule_id in rule_ids:
-        row = session.get(CorrelationLoss, rule_id, with_for_update=True)
-        if row is None:
-            row = CorrelationLoss(
-                rule_id=rule_id, late_count=0, evicted_count=0, missing_count=0, last_at=now
-            )
-            session.add(row)
-        row.late_count += losses.late[rule_id]
-        row.evicted_count += losses.evicted[rule_id]
-        row.missing_count += losses.missing[rule_id]
-        row.last_at = now
+    rule_ids = sorted({*losses.late, *losses.evicted, *losses.missing})  # locked in one order
+    rows = [
+        {
+            "rule_id": rule_id,
+            "late": losses.late[rule_id],
+            "evicted": losses.evicted[rule_id],
+            "missing": losses.missing[rule_id],
+            "at": now,
+        }
+        for rule_id in rule_ids
+    ]
+    if rows:
+        session.execute(LOST, rows)
 
 
 def prune_windows(session: Session, *, now: datetime) -> int:

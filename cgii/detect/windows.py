@@ -2,30 +2,43 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 
-from cgii.base import ids
+from cgii.base import ids, limits
 from cgii.detect.hits import Hit, moment_of
 from cgii.detect.tallies import Tally
 
 VERSION = 2
 
 
-class WindowKey(NamedTuple):
-    """Whose window it is: the correlation, the entity of the events, the group-by values."""
-
+class _Key(NamedTuple):
     rule_id: str
     entity_id: int | None
     values: tuple[str, ...]
     version: str = ""  # CorrelationRule.version: a rule that counts otherwise begins anew
 
+
+class WindowKey(_Key):
+    """Whose window it is: the correlation, the entity of the events, the group-by values."""
+
+    _hash: str | None = None  # it is asked for when a window is loaded, and when it is saved
+
     @property
     def hash(self) -> str:
         """The key's name in the data base."""
-        entity = "" if self.entity_id is None else str(self.entity_id)
-        return ids.digest("window", self.rule_id, self.version, entity, *self.values)
+        known = self._hash
+        if known is None:
+            beginning = _beginning(self.rule_id, self.version, self.entity_id)
+            known = self._hash = ids.digest_packed(beginning + ids.packed(*self.values))
+        return known
+
+
+@lru_cache(maxsize=limits.WINDOW_NAMES_KEPT_MAX)
+def _beginning(rule_id: str, version: str, entity_id: int | None) -> bytes:
+    return ids.packed("window", rule_id, version, "" if entity_id is None else str(entity_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +106,28 @@ class Window:
 
     def to_json(self) -> str:
         """The window as text."""
-        hits = self.hits
-        origins = list(dict.fromkeys((hit.source, hit.sensor_id) for hit in hits))
         kept: dict[str, object] = {"v": VERSION, "until": self.until}
-        if hits:
-            kept["at"] = [hit.at for hit in hits]
-            kept["id"] = [hit.event_id for hit in hits]
-            kept["from"] = origins
+        if self.hits:
+            at, names, sources, sensors, masks, values, records = zip(*self.hits, strict=True)
+            origins = list(dict.fromkeys(zip(sources, sensors, strict=True)))
+            kept["at"], kept["id"], kept["from"] = at, names, origins
             if len(origins) > 1:
                 number = {origin: place for place, origin in enumerate(origins)}
-                kept["o"] = [number[hit.source, hit.sensor_id] for hit in hits]
-            if any(hit.mask != 1 for hit in hits):
-                kept["m"] = [hit.mask for hit in hits]
-            if any(hit.value is not None for hit in hits):
-                kept["x"] = [hit.value for hit in hits]
-            if any(hit.record for hit in hits):
-                kept["r"] = [hit.record for hit in hits]
-        for name in ("base", "opened", "dropped", "due"):
-            if getattr(self, name):
-                kept[name] = getattr(self, name)
+                kept["o"] = [number[one] for one in zip(sources, sensors, strict=True)]
+            if masks.count(1) < len(masks):
+                kept["m"] = masks
+            if values.count(None) < len(values):
+                kept["x"] = values
+            if any(records):
+                kept["r"] = records
+        if self.base:
+            kept["base"] = self.base
+        if self.opened:
+            kept["opened"] = self.opened
+        if self.dropped:
+            kept["dropped"] = self.dropped
+        if self.due:
+            kept["due"] = self.due
         if self.open:
             kept["open"] = [getattr(self.open, name) for name in Episode.__slots__]
         if self.memory:
@@ -130,20 +146,18 @@ class Window:
         found.due = data.get("due")
         if at := data.get("at"):
             size = len(at)
-            origins = [tuple(origin) for origin in data["from"]]
+            origins = data["from"]
             places = [origins[place] for place in data.get("o") or [0] * size]
-            found.hits = [
-                Hit(moment, event_id, source, sensor, mask, value, record)
-                for moment, event_id, (source, sensor), mask, value, record in zip(
-                    at,
-                    data["id"],
-                    places,
-                    data.get("m") or [1] * size,
-                    data.get("x") or [None] * size,
-                    data.get("r") or [""] * size,
-                    strict=True,
-                )
-            ]
+            columns = (
+                at,
+                data["id"],
+                [source for source, _ in places],
+                [sensor for _, sensor in places],
+                data.get("m") or [1] * size,
+                data.get("x") or [None] * size,
+                data.get("r") or [""] * size,
+            )
+            found.hits = list(map(Hit._make, zip(*columns, strict=True)))
         if episode := data.get("open"):
             found.open = _episode(*episode)
         if memory := data.get("memory"):
@@ -174,3 +188,6 @@ class Step:
     late: int = 0
     evicted: int = 0
     is_changed: bool = False  # whether the window has to be kept anew
+
+
+STILL, MOVED = Step(), Step(is_changed=True)  # what most events lead to

@@ -12,7 +12,7 @@ from unittest.mock import patch
 import orjson
 
 from cgii import pipeline
-from cgii.base import limits
+from cgii.base import garbage, limits
 from cgii.centre import Centre
 from cgii.collect.normalize import normalize
 from cgii.demo.places import build_entities
@@ -56,6 +56,7 @@ def timed(function: Callable[..., Any], watch: Watch) -> Callable[..., Any]:
 def build(folder: Path) -> tuple[Centre, list[Place]]:
     """An empty centre with a country's entities, so that alerts are attributed as in earnest."""
     centre = make_centre(folder)
+    garbage.look_seldom()  # as every process of a centre does
     with centre.database.transaction() as session:
         entities = build_entities(session, random.Random(1), END)
         places = [

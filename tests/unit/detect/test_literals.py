@@ -5,7 +5,7 @@ import re2
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cgii.detect.literals import required_text
+from cgii.detect.literals import required_text, required_texts
 from cgii.detect.screens import evened
 
 
@@ -41,7 +41,38 @@ def test_the_longest_required_text_is_found(expression: str, text: str) -> None:
     assert required_text(expression) == text
 
 
+@pytest.mark.parametrize(
+    ("expression", "texts"),
+    [
+        ("mimikatz", ("mimikatz",)),
+        (r"(COMMAND=|CMD \(|HISTORY:).*\b(auto)?ssh\s", ("command=", "cmd (", "history:")),
+        (r"(?i)(COMMAND=|cmd).*sshd", ("sshd",)),  # the shortest counts
+        ("x(abcd)y", ("abcd",)),
+        ("(?:abc|defg)+", ("abc", "defg")),
+        ("(?P<name>abc|def)", ("abc", "def")),
+        ("(?i:abc|DEF)", ("abc", "def")),
+        ("(?i-s:abc|def)", ("abc", "def")),
+        ("(abc|x(def|ghi)jkl)", ("abc", "jkl")),
+        (r"(a[|)]bcd|\(efg)", ("bcd", "(efg")),
+        ("(abc|def)?", ()),
+        ("(abc|def)*", ()),
+        ("(abc|def){0,3}", ()),
+        ("(abc|)", ()),
+        ("(abc|d)", ()),
+        ("(abc|def)|x", ()),
+        (r"(abc|\Qdef\E)", ()),
+        ("(?i)", ()),
+        ("(" + "|".join(f"abc{n}" for n in range(51)) + ")", ()),
+    ],
+)
+def test_a_group_requires_what_its_alternatives_require(
+    expression: str, texts: tuple[str, ...]
+) -> None:
+    assert required_texts(expression) == texts
+
+
 PIECES = (
+    "(abc|dab)", "(?:Kab|aBc)+", "(abc|bcd)?", "(abc|b?cd)", "(?i:kab|sab)", "(a|bcd){2}",
     "abc", "K", "s", "x{0}", "b?", "c*", "d+", "[ab]", "[^x]", "(bc)?", "(?:ab|c)", ".", ".*",
     "\\.", "\\d", "^", "$", "(?i)", "a{2}", "a{0,2}", "\\b", "é", "[[:digit:]]", "()",
 )  # fmt: skip
@@ -62,3 +93,5 @@ def test_what_matches_contains_the_required_text(expression: str, seen: list[str
     for text in seen:
         if search(text) is not None:
             assert required_text(expression) in evened(text)
+            texts = required_texts(expression)
+            assert not texts or any(one in evened(text) for one in texts)

@@ -1,0 +1,112 @@
+"""Statements that run for many rows: compiled once, a row costs little more than its values.
+
+SQLAlchemy looks at each row of a statement by itself, which costs more than the database's own
+work. Here the rows come as columns, and a value that stands in all of them is made once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Dialect,
+    Insert,
+    String,
+    Update,
+    any_,
+    bindparam,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+Values = Sequence[Any]  # of one column, as its type takes them
+Columns = Mapping[str, "Values | Same"]  # one value per row, or the same in every row
+
+
+@dataclass(frozen=True)
+class Same:
+    """A value that stands in every row."""
+
+    value: Any  # as the column's type takes it
+
+
+class Prepared:
+    """An INSERT or UPDATE with named values, for any database."""
+
+    def __init__(self, statement: Insert | Update, names: Sequence[str] = ()) -> None:
+        self._statement = statement
+        self._names = tuple(names)
+        self._made: dict[str, _Made] = {}  # by kind of database
+        self._lock = Lock()
+
+    def run(self, session: Session, columns: Columns) -> None:
+        """Run it for all rows. What the session still holds back is not written first."""
+        count = max((len(one) for one in columns.values() if not isinstance(one, Same)), default=1)
+        if not count:
+            return
+        connection = session.connection()
+        made = self._made_for(connection.dialect)
+        found = [made.converted(name, columns[name], count) for name in made.order]
+        rows = list(zip(*found, strict=True))
+        if made.is_positional:
+            connection.exec_driver_sql(made.text, rows)
+        else:
+            connection.exec_driver_sql(
+                made.text, [dict(zip(made.order, row, strict=True)) for row in rows]
+            )
+
+    def _made_for(self, dialect: Dialect) -> "_Made":
+        with self._lock:
+            made = self._made.get(dialect.name)
+            if made is None:
+                made = self._made[dialect.name] = _make(self._statement, self._names, dialect)
+            return made
+
+
+@dataclass(frozen=True)
+class _Made:
+    """The statement's text for one kind of database, and how each value becomes the driver's."""
+
+    text: str
+    order: Sequence[str]
+    is_positional: bool
+    converters: Mapping[str, Any]  # SQLAlchemy's, or None
+
+    def converted(self, name: str, values: Values | Same, count: int) -> Values:
+        convert = self.converters[name]
+        if isinstance(values, Same):
+            return [convert(values.value) if convert else values.value] * count
+        if not convert:
+            return values
+        known: dict[int, Any] = {}  # by the value's identity: many rows share one
+        for value in values:
+            if id(value) not in known:
+                known[id(value)] = convert(value)
+        return [known[id(value)] for value in values]
+
+
+def _make(statement: Insert | Update, names: Sequence[str], dialect: Dialect) -> _Made:
+    is_insert = isinstance(statement, Insert)
+    made = statement.compile(dialect=dialect, column_keys=list(names) if is_insert else None)
+    order = list(getattr(made, "positiontup", None) or made.binds)
+    converters = {
+        name: bind.type.dialect_impl(dialect).bind_processor(dialect)
+        for name, bind in made.binds.items()
+    }
+    return _Made(str(made), order, bool(made.positional), converters)
+
+
+def among(session: Session, column: InstrumentedAttribute[str], name: str) -> ColumnElement[bool]:
+    """Whether the column's text is one of a list, which is given as the one value `name`.
+
+    An IN has one parameter per value, and costs more than what it finds.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        each = func.json_each(bindparam(name, type_=JSON)).table_valued("value")
+        return column.in_(select(each.c.value))
+    return column == any_(bindparam(name, type_=ARRAY(String)))
