@@ -17,7 +17,6 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -56,11 +55,16 @@ HOT: Mapping[str, str] = {
     "process.name": "process",
 }
 HOT_ECS = {name: name.partition(".")[0] for name in HOT if "." in name}
-_HEADS = tuple((name, HOT_ECS.get(name, "")) for name in HOT)
+_KNOWN_MAX, _KNOWN_CHARS_MAX = 4_096, 128  # values kept of each hot field: 15 MB at most in all
+Known = dict[str, tuple[str, str]]  # a value, its comparable form and its word
+_HEADS: tuple[tuple[str, str, Known], ...] = tuple(
+    (name, HOT_ECS.get(name, ""), {}) for name in HOT
+)
+_HEAD_NAMES = frozenset(HOT_ECS.values())
+_HOT_NAMES = _HEAD_NAMES | HOT_ECS.keys()
 _MARKS = {name: f"{chr(ord('a') + place)}=" for place, name in enumerate(HOT)}
 _SIGNS = "".join(chr(code) for code in range(33, 127) if not chr(code).isalnum())
 _TOKENIZER = "ascii tokenchars '" + _SIGNS.replace("'", "''") + "'"
-_SEEN_MAX, _SEEN_CHARS_MAX = 32_768, 128  # hot values kept with their words: 10 MB at most
 _CONTROLS = {code: 0xE000 + code for code in (*range(32), 127)}
 _STAND_IN = re.compile("[\ue000-\ue07f]")
 
@@ -332,24 +336,25 @@ def _hot(event: Event, document: Mapping[str, Any]) -> tuple[list[Any], list[str
     """The columns after the id, and the words by which the hot values are found."""
     row: list[Any] = [None] * (len(HOT) + 1)
     keys: list[str] = []
-    ecs, fields = event.ecs, event.fields
-    for place, (name, head) in enumerate(_HEADS):
+    ecs = event.ecs
+    # Nearly always a field is one text under its whole name in ECS, and nowhere else.
+    is_plain = _HEAD_NAMES.isdisjoint(ecs) and _HOT_NAMES.isdisjoint(event.fields)
+    for place, (name, head, known_values) in enumerate(_HEADS):
         value = ecs.get(name) if head else document[name]
+        if value is None and (is_plain or not head):
+            continue
         if type(value) is str:
             # Hosts and people come again and again.
-            seen = _seen if len(value) <= _SEEN_CHARS_MAX else _seen.__wrapped__
-            text, word = seen(name, value)
+            text, word = known_values.get(value) or _met(name, value, known_values)
             if len(text) <= limits.HOT_VALUE_CHARS_MAX:  # nearly always
                 row[place] = text
                 keys.append(word)
                 continue
             texts = [text]
-        elif head and (head in ecs or head in fields or name in fields or value is not None):
+        elif head:
             texts = [comparable(name, one) for one in values(document, name)]
-        elif value is not None:
-            texts = [str(value)]
         else:
-            continue
+            texts = [str(value)]
         short = [text for text in texts if len(text) <= limits.HOT_VALUE_CHARS_MAX]
         keys += [key(name, text) for text in short]
         if len(short) == len(texts) == 1:
@@ -359,10 +364,15 @@ def _hot(event: Event, document: Mapping[str, Any]) -> tuple[list[Any], list[str
     return row, keys
 
 
-@lru_cache(maxsize=_SEEN_MAX)
-def _seen(name: str, value: str) -> tuple[str, str]:
+def _met(name: str, value: str, known_values: Known) -> tuple[str, str]:
+    """A value in comparable form and its word; remembered if it is short."""
     text = comparable(name, value)
-    return text, key(name, text)
+    found = text, key(name, text)
+    if len(value) <= _KNOWN_CHARS_MAX:
+        if len(known_values) >= _KNOWN_MAX:
+            known_values.clear()
+        known_values[value] = found
+    return found
 
 
 def key(name: str, value: str) -> str:
