@@ -1,8 +1,9 @@
 """Shares out the places for batches under way, so that one who floods slows only himself down.
 
 An owner is an entity, or a sensor that belongs to none. Each has few places at a time, takes turns
-with the others for them, and has a pace in records per second, which counts only while somebody
-else sends too: a centre with one sender serves it as fast as it can.
+with the others for them, and has a pace in records per second with some credit: past half of it
+there is one place, past all of it none. That counts only while somebody else sends too: a centre
+with one sender serves it as fast as it can.
 """
 
 import asyncio
@@ -54,6 +55,8 @@ class IngestPlaces:
         self._check_pace(owner, account)
         await self._enter(owner, account)
         try:
+            # Those before it in the line may have spent what there was.
+            self._check_pace(owner, self._account(owner))
             yield
         finally:
             self._leave(account)
@@ -125,10 +128,15 @@ class IngestPlaces:
             account.line.remove(turn)
 
     def _may_run(self, account: _Account) -> bool:
-        return (
-            self._running < limits.INGEST_AT_ONCE_MAX
-            and account.running < limits.INGEST_OWNER_AT_ONCE_MAX
+        return self._running < limits.INGEST_AT_ONCE_MAX and account.running < self._places_of(
+            account
         )
+
+    def _places_of(self, account: _Account) -> int:
+        """One, not all, for who has been past its pace for a while and takes it from others."""
+        half = self._pace * limits.INGEST_BURST_SECONDS / 2
+        is_free = account.credit >= half or not self._others_send(account)
+        return limits.INGEST_OWNER_AT_ONCE_MAX if is_free else 1
 
     def _take(self, account: _Account) -> None:
         self._turn += 1
