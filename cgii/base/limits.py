@@ -344,6 +344,7 @@ INGEST_OWNER_AT_ONCE_MAX = 2  # of them of one entity, so that there is always r
 INGEST_WAITING_MAX = 16  # batches of one entity that wait for a place; more are told 429
 INGEST_BURST_SECONDS = 30  # of its pace that an entity may send at once
 INGEST_OTHERS_SECONDS = 10  # somebody heard within this long still wants to be served
+INGEST_POSTPONED_MAX = 10_000  # senders told to wait that are known again; some 2 MB
 INGEST_RETRY_SECONDS_MAX = 60  # asked of who floods; then it is looked at anew
 INGEST_TOLD_SECONDS = 60  # between two lines in the log about one who floods
 SEQ_MAX = 2**53  # JSON's exact integers

@@ -19,21 +19,24 @@ from cgii.base.logs import logger
 from cgii.centre import Centre
 from cgii.web.access import guarded_routes
 from cgii.web.answers import Redo
-from cgii.web.api import API
+from cgii.web.api import API, ingest
 from cgii.web.environment import STATIC, build_environment
 from cgii.web.failures import answer_failure
 from cgii.web.ingest_places import IngestPlaces
 from cgii.web.middleware import BodyAllowance, BodyLimit, Observing, TellingTime
 from cgii.web.pace import Pace
 from cgii.web.pages import PAGES
+from cgii.web.postponed import Postponed, Postponing
 
-ROUTERS: tuple[APIRouter, ...] = (*PAGES, *API)
+# Routes are tried one after the other, so what machines ask for all day comes first.
+ROUTERS: tuple[APIRouter, ...] = (*API, *PAGES)
 OF_SENSORS = ("/api/v1/ingest", "/api/v1/sensors/")
 log = logger("web")
 
 
 def create_app(centre: Centre) -> FastAPI:
     """The application of this centre, ready for uvicorn."""
+    postponed = Postponed()
     app = FastAPI(
         title="CGII",
         version=__version__,
@@ -46,12 +49,14 @@ def create_app(centre: Centre) -> FastAPI:
             Middleware(TellingTime, paths=OF_SENSORS, now=lambda: centre.clock()),
             Middleware(Catching),
             Middleware(BodyLimit, allowances=_allowances()),
+            Middleware(Postponing, path=ingest.PATH, postponed=postponed),
         ],
     )
     app.state.centre = centre
     app.state.templates = build_environment()
     app.state.pace = Pace()
     app.state.ingest_places = IngestPlaces(centre.settings.ingest_records_per_second)
+    app.state.postponed = postponed
     app.state.served = frozenset(guarded.route.path for guarded in guarded_routes(ROUTERS))
     for kind in (CgiiError, HTTPException, RequestValidationError, Redo):
         app.add_exception_handler(kind, _answer)

@@ -1,8 +1,9 @@
 """Shares out the places for batches under way, so that one who floods slows only himself down.
 
 An owner is an entity, or a sensor that belongs to none. Each has few places at a time, takes turns
-with the others for them, and has a pace in records per second, which counts only while somebody
-else sends too: a centre with one sender serves it as fast as it can.
+with the others for them, and has a pace in records per second with some credit: past half of it
+there is one place, past all of it none. That counts only while somebody else sends too: a centre
+with one sender serves it as fast as it can.
 """
 
 import asyncio
@@ -12,15 +13,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import NoReturn
-
-from starlette.exceptions import HTTPException
 
 from cgii.base import counters, limits
 from cgii.base.errors import Unavailable
 from cgii.base.logs import logger
+from cgii.web.postponed import ComeAgain
 
-TOO_MANY_REQUESTS = 429
 log = logger("web")
 
 
@@ -50,20 +48,28 @@ class IngestPlaces:
     async def place(self, owner: str) -> AsyncIterator[None]:
         """A place for one batch of this owner.
 
-        Raises an answer 429 with Retry-After when the owner is past its share, Unavailable when
-        the centre is busy with everybody.
+        Raises ComeAgain when the owner is past its share, Unavailable when the centre is busy with
+        everybody.
         """
         account = self._account(owner)
         self._check_pace(owner, account)
         await self._enter(owner, account)
         try:
+            # Those before it in the line may have spent what there was.
+            self._check_pace(owner, self._account(owner))
             yield
         finally:
             self._leave(account)
 
     def spend(self, owner: str, records: int) -> None:
-        """Write down how many records a batch turned out to hold."""
-        self._account(owner).credit -= records
+        """Write down how many records a batch turned out to hold.
+
+        Who sends alone takes nothing from anybody, so it runs into no debt.
+        """
+        account = self._account(owner)
+        account.credit -= records
+        if not self._others_send(account):
+            account.credit = max(account.credit, 0)
 
     def _account(self, owner: str) -> _Account:
         """The owner's account, with the credit that came since."""
@@ -77,7 +83,7 @@ class IngestPlaces:
     def _check_pace(self, owner: str, account: _Account) -> None:
         if account.credit < 0 and self._others_send(account):
             wait = math.ceil(-account.credit / self._pace)
-            self._refuse(owner, account, "pace", min(wait, limits.INGEST_RETRY_SECONDS_MAX))
+            raise self._refusal(owner, account, "pace", min(wait, limits.INGEST_RETRY_SECONDS_MAX))
 
     def _others_send(self, account: _Account) -> bool:
         since = self._clock() - limits.INGEST_OTHERS_SECONDS
@@ -87,25 +93,19 @@ class IngestPlaces:
             if other is not account
         )
 
-    def _refuse(self, owner: str, account: _Account, reason: str, wait: int) -> NoReturn:
-        counters.BATCHES_POSTPONED.labels(reason).inc()
+    def _refusal(self, owner: str, account: _Account, reason: str, wait: int) -> ComeAgain:
         now = self._clock()
         if now - account.told_at >= limits.INGEST_TOLD_SECONDS:
             account.told_at = now
             log.warning("sender past its share is asked to wait", owner=owner, reason=reason)
-        raise HTTPException(
-            TOO_MANY_REQUESTS,
-            "Su entidad envía más de lo que le corresponde y otras esperan. Reenvíe el lote "
-            "después de la espera que indica «Retry-After».",
-            headers={"Retry-After": str(wait)},
-        )
+        return ComeAgain(reason, wait)
 
     async def _enter(self, owner: str, account: _Account) -> None:
         if self._may_run(account) and not account.line:
             self._take(account)
             return
         if len(account.line) >= limits.INGEST_WAITING_MAX:
-            self._refuse(owner, account, "line", limits.INGEST_WAIT_SECONDS)
+            raise self._refusal(owner, account, "line", limits.INGEST_WAIT_SECONDS)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         account.line.append(turn)
         try:
@@ -128,10 +128,15 @@ class IngestPlaces:
             account.line.remove(turn)
 
     def _may_run(self, account: _Account) -> bool:
-        return (
-            self._running < limits.INGEST_AT_ONCE_MAX
-            and account.running < limits.INGEST_OWNER_AT_ONCE_MAX
+        return self._running < limits.INGEST_AT_ONCE_MAX and account.running < self._places_of(
+            account
         )
+
+    def _places_of(self, account: _Account) -> int:
+        """One, not all, for who has been past its pace for a while and takes it from others."""
+        half = self._pace * limits.INGEST_BURST_SECONDS / 2
+        is_free = account.credit >= half or not self._others_send(account)
+        return limits.INGEST_OWNER_AT_ONCE_MAX if is_free else 1
 
     def _take(self, account: _Account) -> None:
         self._turn += 1

@@ -54,15 +54,21 @@ async def known_sender(request: Request, centre: Centre) -> Sender:
     return await run_in_threadpool(_by_signature, centre, signed, request, body)
 
 
+def token_in(header: str) -> str:
+    """The token of an `Authorization` header; empty if there is none."""
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 def by_token(centre: Centre, header: str) -> Sender:
     """The sensor whose token stands in the header. Raises NotSignedIn."""
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    token = token_in(header)
+    if not token:
         raise NotSignedIn(MISSING)
     with centre.database.reading() as session:
         sensor = session.scalar(
             select(Sensor).where(
-                Sensor.token_hash == hash_token(token.strip()), Sensor.revoked_at.is_(None)
+                Sensor.token_hash == hash_token(token), Sensor.revoked_at.is_(None)
             )
         )
         if sensor is None:

@@ -35,7 +35,7 @@ class Sensor:
 
     def __init__(self, centre: RunningCentre, entity: str, number: int) -> None:
         token = centre.command("sensor", "add", f"sensor {number}", "--entity", entity, "--token")
-        self._centre, self._bearer, self._number = centre, f"Bearer {token}", number
+        self._centre, self.bearer, self._number = centre, f"Bearer {token}", number
         self._lock = threading.Lock()
         self._seq = 0
         self.answers: Counter[int] = Counter()
@@ -50,7 +50,7 @@ class Sensor:
         request = urllib.request.Request(
             f"{self._centre.url}/api/v1/ingest",
             json.dumps(body).encode(),
-            {"Authorization": self._bearer},
+            {"Authorization": self.bearer},
         )
         try:
             with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
@@ -114,3 +114,12 @@ def test_a_flood_is_told_to_wait_and_the_others_never_are(running: RunningCentre
     print(f"flood was told {dict(flood.answers)}, the other {dict(other.answers)}")
     assert set(other.answers) == {200}
     assert set(flood.answers) == {200, 429}
+    assert postponed(running) == flood.answers[429]  # also those that were not looked at
+
+
+def postponed(running: RunningCentre) -> float:
+    """Batches that were past the pace, by the centre's own count."""
+    with urllib.request.urlopen(f"{running.url}/metrics", timeout=PATIENCE_SECONDS) as answer:
+        lines = answer.read().decode().splitlines()
+    name = 'cgii_batches_postponed_total{reason="pace"} '
+    return float(next(line for line in lines if line.startswith(name)).removeprefix(name))

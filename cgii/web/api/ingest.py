@@ -16,12 +16,14 @@ from cgii.pipeline import take
 from cgii.web.access import token_only
 from cgii.web.answers import JsonResponse
 from cgii.web.ingest_places import IngestPlaces
+from cgii.web.postponed import ComeAgain
 from cgii.web.senders import Sender, known_sender
 
-router = APIRouter(prefix="/api/v1", tags=["ingest"])
+PATH = "/api/v1/ingest"
+router = APIRouter(tags=["ingest"])
 
 
-@router.post("/ingest", dependencies=[token_only("ingest")])
+@router.post(PATH, dependencies=[token_only("ingest")])
 async def ingest(request: Request) -> JsonResponse:
     """Commit a batch and answer its receipt.
 
@@ -37,11 +39,16 @@ async def ingest(request: Request) -> JsonResponse:
     body = await request.body()  # bounded by the guard in front of every route
     encoding = request.headers.get("content-encoding", "")
     places: IngestPlaces = request.app.state.ingest_places
-    async with places.place(sender.owner):
-        origin, raws = await run_in_threadpool(_read, sender, body, encoding)
-        places.spend(sender.owner, len(raws))
-        committed = partial(take, centre, origin, raws, enter=sender.enter)
-        receipt = await run_in_threadpool(committed)
+    try:
+        async with places.place(sender.owner):
+            origin, raws = await run_in_threadpool(_read, sender, body, encoding)
+            places.spend(sender.owner, len(raws))
+            committed = partial(take, centre, origin, raws, enter=sender.enter)
+            receipt = await run_in_threadpool(committed)
+    except ComeAgain as refusal:
+        if refusal.reason == "pace":  # a line may be short again in a moment
+            request.app.state.postponed.remember(request.headers, refusal.seconds)
+        raise
     return JsonResponse(
         {
             "events": receipt.events,

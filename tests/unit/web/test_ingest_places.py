@@ -161,8 +161,8 @@ def test_past_its_pace_an_owner_waits_as_long_as_it_owes() -> None:
     async def story() -> None:
         clock = Clock()
         places = IngestPlaces(PACE, clock=clock)
-        await pass_through(places, "flood", BURST + 7 * PACE)
         await pass_through(places, "other", 1)
+        await pass_through(places, "flood", BURST + 7 * PACE)
         with pytest.raises(HTTPException) as refusal:
             await pass_through(places, "flood")
         assert (refusal.value.status_code, refusal.value.headers) == (429, {"Retry-After": "7"})
@@ -182,6 +182,56 @@ def test_who_sends_alone_has_no_pace() -> None:
         clock.now += limits.INGEST_OTHERS_SECONDS + 1
         for _ in range(3):
             await pass_through(places, "flood", 2 * BURST)
+
+    asyncio.run(story())
+
+
+def test_in_the_line_a_batch_is_told_to_wait_when_those_before_it_spent_what_there_was() -> None:
+    async def story() -> None:
+        places = IngestPlaces(PACE, clock=Clock())
+        desk = Desk(places)
+        await pass_through(places, "other", 1)
+        await desk.send("flood", limits.INGEST_OWNER_AT_ONCE_MAX + 3)
+        places.spend("flood", BURST + 7 * PACE)
+        answers = await desk.end()
+
+        assert statuses(answers) == {429: 3}
+        assert desk.under_way["flood"] == 0
+        await pass_through(places, "other", 1)
+
+    asyncio.run(story())
+
+
+def test_who_is_past_its_pace_for_a_while_has_one_place_while_others_send() -> None:
+    async def story() -> None:
+        clock = Clock()
+        desk = Desk(places := IngestPlaces(PACE, clock=clock))
+        await pass_through(places, "other", 1)
+        await pass_through(places, "flood", 2 * BURST // 3)
+        await desk.send("flood", 2)
+        assert desk.under_way["flood"] == 1
+
+        clock.now += limits.INGEST_BURST_SECONDS
+        await pass_through(places, "other", 1)
+        await desk.send("flood")
+        await desk.end_one()
+        assert desk.under_way["flood"] == limits.INGEST_OWNER_AT_ONCE_MAX
+        assert statuses(await desk.end()) == {}
+
+    asyncio.run(story())
+
+
+def test_what_was_sent_alone_is_not_owed_when_another_comes() -> None:
+    async def story() -> None:
+        clock = Clock()
+        places = IngestPlaces(PACE, clock=clock)
+        for _ in range(100):  # a backlog of an hour and a half of its pace
+            await pass_through(places, "backlog", 2 * BURST)
+        await pass_through(places, "other", 1)
+        await pass_through(places, "backlog", 3 * PACE)
+        with pytest.raises(HTTPException) as refusal:
+            await pass_through(places, "backlog")
+        assert refusal.value.headers == {"Retry-After": "3"}
 
     asyncio.run(story())
 
