@@ -103,7 +103,14 @@ def _fill(data: Path) -> None:
         _rows(session, SensorNonce, nonce, nonce=RANDOM)
     centre.events.write([make_event(0, at=now, received_at=now)])
     (file,) = (data / "events").glob("*.sqlite")
-    _events(sqlite3.connect(file, isolation_level=None))
+    db = sqlite3.connect(file, isolation_level=None)
+    _events(db)
+    # Written in one transaction, it lies in the log; in earnest the log is emptied on the way.
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with centre.database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    later = now + timedelta(seconds=1)
+    centre.events.write([make_event(COUNT + n, at=later, received_at=later) for n in range(1_000)])
     os.kill(os.getpid(), signal.SIGKILL)
 
 
