@@ -12,7 +12,7 @@ FOR_PDF := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-cor
 FOR_TESTS := $(FOR_PDF) postgresql rabbitmq-server chromium libpcap0.8
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench crash wheel lint check manual assets packages packages-for-tests
+.PHONY: help run test bench crash soak wheel lint check manual assets packages packages-for-tests
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,8 +26,11 @@ test: $(VENV)/.test assets packages-for-tests ## Install what is missing and run
 bench: $(VENV)/.test assets ## Measure speed, with ratios against baselines of the same run
 	$(PYTEST) -s -m benchmark
 
-crash: $(VENV)/.test assets ## Kill the centre at random moments, again and again
+crash: $(VENV)/.test assets ## Kill the centre and its servers at random moments, again and again
 	$(PYTEST) -s -m crash
+
+soak: $(VENV)/.test assets ## Have 300 sensors send for half an hour: no loss, no growth
+	$(PYTEST) -s -m soak
 
 wheel: $(VENV)/.test assets ## Build the wheel that compose.yaml runs, in dist/
 	@rm -f dist/cgii-*.whl

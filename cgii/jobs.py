@@ -274,8 +274,13 @@ def run_backtest(
 
 def prune_windows(centre: Centre, context: JobContext) -> Result:
     """Forget correlation windows that can no longer matter."""
-    with centre.database.transaction() as session:
-        deleted = window_rows.prune_windows(session, now=context.now)
+    deleted = 0
+    for _ in range(limits.PRUNE_TURNS_MAX):
+        with centre.database.transaction() as session:
+            found = window_rows.prune_windows(session, now=context.now)
+        deleted += found
+        if found < limits.PRUNE_ROWS:
+            break
     return {"windows": deleted}
 
 

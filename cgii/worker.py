@@ -259,6 +259,7 @@ def celery_app(centre: Centre, jobs: Mapping[str, JobKind] = JOBS) -> Celery:
         broker_transport_options={"confirm_publish": True},
         broker_connection_timeout=TROUBLE_SECONDS,
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # else the worker ends when it is away for an hour
         task_publish_retry=False,  # the sweeper comes by again
         task_acks_late=True,
         task_ignore_result=True,

@@ -59,6 +59,12 @@ class Part:
         """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def tail(self) -> str:
         """The end of what it logged."""
         return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""

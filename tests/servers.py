@@ -6,73 +6,59 @@ skip of a named server into a failure.
 """
 
 import os
-import pwd
 import secrets
 import shutil
 import signal
 import ssl
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from time import monotonic, sleep
-from typing import NoReturn
 
 import psycopg
-import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
-from amqp import AMQPError
 from elasticsearch import ApiError, Elasticsearch, TransportError
 from kombu import Connection  # type: ignore[attr-defined]
 
+from tests.own_server import START_SECONDS, OwnServer, Server, as_owner, missing, own_folder
 from tests.ports import free_port
-
-START_SECONDS = 240  # a busy machine starts ten things at once
-
-
-def missing(name: str, reason: str) -> NoReturn:
-    """Skip what needs the server `name`, or fail if this run must not go without it."""
-    required = os.environ.get("CGII_TEST_REQUIRE", "").replace(" ", "").split(",")
-    if name in required:
-        pytest.fail(f"{name} is required by CGII_TEST_REQUIRE: {reason}", pytrace=False)
-    pytest.skip(f"NO {name.upper()}: {reason}")
 
 
 def chromium() -> str:
     """Path of a Chromium, or a loud skip."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        found = shutil.which(name)
-        if found:
-            return found
-    missing("browser", "no Chromium on this machine: apt-get install chromium")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        missing("browser", "no Chromium on this machine: apt-get install chromium")
+    return found
 
 
 # --- PostgreSQL --------------------------------------------------------------------------------
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """The address of a PostgreSQL server where databases may be made and dropped."""
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server where databases may be made and dropped."""
     given = os.environ.get("CGII_TEST_POSTGRES")
     if given:
-        yield given
+        yield Server(given)
         return
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name)
     if not folders:
         missing("postgres", "not installed: apt-get install postgresql")
-    with _folder("postgres") as folder, _postgres_in(folder, folders[-1]) as url:
-        yield url
+    with own_folder("postgres") as folder, _postgres_in(folder, folders[-1]) as server:
+        yield server
 
 
 @contextmanager
-def _postgres_in(folder: Path, programs: Path) -> Iterator[str]:
+def _postgres_in(folder: Path, programs: Path) -> Iterator[OwnServer]:
     data, port = folder / "data", free_port()
-    as_user = _as_user("postgres", folder)
+    as_user = as_owner("postgres", folder)
     initdb = [*as_user, programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust"]
     initdb += ["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
     subprocess.run(initdb, check=True, capture_output=True, cwd=folder)
@@ -80,16 +66,19 @@ def _postgres_in(folder: Path, programs: Path) -> Iterator[str]:
         "port": port,
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": folder,
-        "fsync": "off",  # nothing here outlives the tests
+        "fsync": "off",  # nothing here outlives the machine, and kill -9 leaves what was written
         "max_connections": 200,
     }
-    server = [*as_user, programs / "postgres", "-D", data]
+    command = [*as_user, programs / "postgres", "-D", data]
     for name, value in options.items():
-        server += ["-c", f"{name}={value}"]
+        command += ["-c", f"{name}={value}"]
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    with _process("postgres", server, folder, stop=signal.SIGINT) as process:
-        _wait_for("postgres", lambda: psycopg.connect(url).close(), process, folder)
-        yield url
+    server = OwnServer(
+        url, "postgres", command, folder,
+        connect=lambda: psycopg.connect(url).close(), stop=signal.SIGINT,
+    )  # fmt: skip
+    with server.running():
+        yield server
 
 
 @contextmanager
@@ -109,22 +98,22 @@ def fresh_database(server_url: str, template: str = "template0") -> Iterator[str
 
 
 @contextmanager
-def rabbitmq() -> Iterator[str]:
-    """The AMQP address of a RabbitMQ server."""
+def rabbitmq() -> Iterator[Server]:
+    """A RabbitMQ server; its address is for AMQP."""
     given = os.environ.get("CGII_TEST_RABBITMQ")
     if given:
-        yield given
+        yield Server(given)
         return
     # Not the wrapper in /usr/sbin, which wants to be another user.
     program = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
     if not program.exists():
         missing("rabbitmq", "not installed: apt-get install rabbitmq-server")
-    with _folder("rabbitmq") as folder, _rabbitmq_in(folder, program) as url:
-        yield url
+    with own_folder("rabbitmq") as folder, _rabbitmq_in(folder, program) as server:
+        yield server
 
 
 @contextmanager
-def _rabbitmq_in(folder: Path, program: Path) -> Iterator[str]:
+def _rabbitmq_in(folder: Path, program: Path) -> Iterator[OwnServer]:
     port, names_port = free_port(), free_port()
     plugins = folder / "enabled_plugins"
     plugins.write_text("[].\n")
@@ -153,10 +142,12 @@ def _rabbitmq_in(folder: Path, program: Path) -> Iterator[str]:
         with Connection(url, connect_timeout=30) as connection:
             connection.connect()
 
+    server = OwnServer(
+        url, "rabbitmq", [program], folder, connect=connect, environment=environment
+    )  # fmt: skip
     try:
-        with _process("rabbitmq", [program], folder, environment=environment) as process:
-            _wait_for("rabbitmq", connect, process, folder)
-            yield url
+        with server.running():
+            yield server
     finally:
         names = ["epmd", "-port", str(names_port), "-kill"]
         with suppress(OSError):
@@ -170,11 +161,15 @@ _ELASTICSEARCH_SECONDS = 900  # the first time it is fetched
 
 
 @dataclass
-class SearchServer:
+class SearchServer(Server):
     """An Elasticsearch server; `folder` is where ours keeps its files, None when it is not ours."""
 
-    url: str
     folder: Path | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it may be killed."""
+        return self.folder is not None
 
     def kill(self) -> None:
         """End it without warning, as a power cut does."""
@@ -208,7 +203,7 @@ class SearchServer:
             capture_output=True,
             cwd=self.folder,
             env=environment,
-            timeout=START_SECONDS,
+            timeout=2 * START_SECONDS,  # it comes back when all is read again
         )
 
 
@@ -324,74 +319,3 @@ def smtp(tls: ssl.SSLContext | None = None) -> Iterator[Inbox]:
         yield inbox
     finally:
         controller.stop()
-
-
-# --- shared ------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _folder(name: str) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix=f"cgii-{name}-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _as_user(name: str, folder: Path) -> list[str]:
-    """How to start a program as that user, who then owns the folder; nothing unless we are root."""
-    if os.geteuid() != 0:
-        return []
-    try:
-        user = pwd.getpwnam(name)
-    except KeyError:
-        missing(name, f"we are root and there is no user {name} to run it")
-    os.chown(folder, user.pw_uid, user.pw_gid)
-    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-
-
-@contextmanager
-def _process(
-    name: str,
-    command: Sequence[str | Path],
-    folder: Path,
-    *,
-    environment: dict[str, str] | None = None,
-    stop: signal.Signals = signal.SIGTERM,
-) -> Iterator[subprocess.Popen[bytes]]:
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, stop)
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def _wait_for(
-    name: str, attempt: Callable[[], object], process: subprocess.Popen[bytes], folder: Path
-) -> None:
-    deadline = monotonic() + START_SECONDS
-    while True:
-        try:
-            attempt()
-            return
-        except (OSError, psycopg.OperationalError, AMQPError) as error:
-            if process.poll() is None and monotonic() < deadline:
-                sleep(0.1)
-                continue
-            said = (folder / "output").read_text(errors="replace")[-2000:]
-            missing(name, f"installed, but it does not start ({error}):\n{said}")

@@ -8,6 +8,7 @@ what is damaged is set aside, and told; what follows it is sent.
 import contextlib
 import errno
 import fcntl
+import io
 import os
 import struct
 import threading
@@ -16,6 +17,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from cgii.base import clock, limits, logs
 from cgii.base.durable import sync_folder
@@ -211,17 +213,8 @@ class Spool:
 
     def _read(self, segment: int, offset: int) -> Entry | None:
         """The entry there; None if it is damaged. Raises OSError when that cannot be seen now."""
-        head = self._bytes(segment, offset, HEAD.size)
-        if len(head) < HEAD.size:
-            return None
-        magic, records, size, checksum = HEAD.unpack(head)
-        if magic != MAGIC or size > limits.SPOOL_ENTRY_BYTES_MAX:
-            return None
-        body = self._bytes(segment, offset + HEAD.size, size)
-        if len(body) < size or zlib.crc32(body) != checksum:
-            return None
-        after = Place(segment, offset + HEAD.size + size)
-        return Entry(Place(segment, offset), after, records, body)
+        with self._opened(segment) as file:
+            return _entry(file, segment, offset)
 
     def _skip(self, segment: int, offset: int) -> None:
         """Set what is damaged there aside and go on with the next whole entry."""
@@ -247,19 +240,22 @@ class Spool:
                 return offset + at
         return None
 
-    def _bytes(self, segment: int, offset: int, size: int = -1) -> bytes:
-        """What stands there, as far as it can be read at all; a broken disk gives nothing."""
+    def _bytes(self, segment: int, offset: int) -> bytes:
+        """What stands from there on, as far as it can be read at all."""
+        with self._opened(segment) as file:
+            return _part(file, offset, -1)
+
+    @contextlib.contextmanager
+    def _opened(self, segment: int) -> Iterator[BinaryIO]:
+        """A segment's file; where there is none, or the disk is broken, it is empty."""
         try:
-            with self._path(segment).open("rb") as file:
-                file.seek(offset)
-                return file.read(size)
-        except FileNotFoundError:
-            return b""
+            file: BinaryIO = self._path(segment).open("rb")
         except OSError as error:
-            if error.errno != errno.EIO:
+            if error.errno not in (errno.EIO, errno.ENOENT):
                 raise
-            log.error("the spool cannot be read", segment=segment, reason=error.strerror)
-            return b""
+            file = io.BytesIO()
+        with file:
+            yield file
 
     def _pass(self, segment: int) -> bool:
         """Leave a segment that was read to its end, if another one follows."""
@@ -281,15 +277,17 @@ class Spool:
     def _heads(self, number: int, begin: int) -> Iterator[tuple[int, int]]:
         """The end and the number of records of each entry, as their heads say; damage apart."""
         size, offset = self._sizes[number], begin
-        while len(head := self._bytes(number, offset, HEAD.size)) == HEAD.size:
-            magic, records, length, _ = HEAD.unpack(head)
-            if magic == MAGIC and offset + HEAD.size + length <= size:
-                offset += HEAD.size + length
-                yield offset, records
-            elif (whole := self._whole_after(number, offset)) is not None:
-                offset = whole
-            else:
-                return
+        # Opened once: a sensor that was alone for weeks has a million entries.
+        with self._opened(number) as file:
+            while len(head := _part(file, offset, HEAD.size)) == HEAD.size:
+                magic, records, length, _ = HEAD.unpack(head)
+                if magic == MAGIC and offset + HEAD.size + length <= size:
+                    offset += HEAD.size + length
+                    yield offset, records
+                elif (whole := self._whole_after(number, offset)) is not None:
+                    offset = whole
+                else:
+                    return
 
     def _recover(self) -> None:
         """Find what waits; cut off what a fall left unfinished at the end of a segment."""
@@ -315,12 +313,13 @@ class Spool:
     def _cut(self, number: int) -> None:
         """Nobody was told that an unfinished end was kept, so nothing is lost with it."""
         end, size = 0, self._sizes[number]
-        while end < size:
-            entry = self._read(number, end)
-            after = entry.after.offset if entry else self._whole_after(number, end)
-            if after is None:
-                break
-            end = after
+        with self._opened(number) as file:
+            while end < size:
+                entry = _entry(file, number, end)
+                after = entry.after.offset if entry else self._whole_after(number, end)
+                if after is None:
+                    break
+                end = after
         if end == size:
             return
         head = self._bytes(number, end)[: HEAD.size]
@@ -342,6 +341,32 @@ class Spool:
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:012d}{SUFFIX}"
+
+
+def _entry(file: BinaryIO, segment: int, offset: int) -> Entry | None:
+    head = _part(file, offset, HEAD.size)
+    if len(head) < HEAD.size:
+        return None
+    magic, records, size, checksum = HEAD.unpack(head)
+    if magic != MAGIC or size > limits.SPOOL_ENTRY_BYTES_MAX:
+        return None
+    body = _part(file, offset + HEAD.size, size)
+    if len(body) < size or zlib.crc32(body) != checksum:
+        return None
+    after = Place(segment, offset + HEAD.size + size)
+    return Entry(Place(segment, offset), after, records, body)
+
+
+def _part(file: BinaryIO, offset: int, size: int) -> bytes:
+    """What stands there, as far as it can be read at all; a broken disk gives nothing."""
+    try:
+        file.seek(offset)
+        return file.read(size)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        log.error("the spool cannot be read", file=file.name, reason=error.strerror)
+        return b""
 
 
 def _own(path: Path) -> int:

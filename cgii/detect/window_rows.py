@@ -221,15 +221,22 @@ def note_losses(session: Session, losses: Losses, *, now: datetime) -> None:
         session.execute(LOST, rows)
 
 
-def prune_windows(session: Session, *, now: datetime) -> int:
+def prune_windows(session: Session, *, now: datetime, most: int = limits.PRUNE_ROWS) -> int:
     """Delete the windows that can no longer matter; answers how many.
 
-    Where a rule still has more than limits.WINDOW_KEYS_MAX, those changed longest ago go too and
-    are counted.
+    At most so many at a time, because ingest waits for the transaction. When no such one is left
+    and a rule still has more than limits.WINDOW_KEYS_MAX, those changed longest ago go too and are
+    counted.
     """
-    deleted = _count(
-        session.execute(delete(CorrelationWindow).where(CorrelationWindow.expires_at < now))
+    name, is_old = CorrelationWindow.key_hash, CorrelationWindow.expires_at < now
+    old = session.scalars(select(name).where(is_old).limit(most)).all()
+    # Asked again: another process may have moved one's end meanwhile.
+    deleted = sum(
+        _count(session.execute(delete(CorrelationWindow).where(name.in_(part), is_old)))
+        for part in _parts(old)
     )
+    if len(old) == most:
+        return deleted
     crowded = session.execute(
         select(CorrelationWindow.rule_id, func.count())
         .group_by(CorrelationWindow.rule_id)

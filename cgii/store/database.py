@@ -60,8 +60,11 @@ class Database:
             yield session
 
     def migrate(self) -> None:
-        """Bring the schema to the newest version; safe when several processes start at once."""
-        with self._migrating_alone(), self.engine.connect() as connection:
+        """Bring the schema to the newest version; safe when several processes start at once.
+
+        Raises Unavailable if the database does not answer.
+        """
+        with _own_errors(), self._migrating_alone(), self.engine.connect() as connection:
             config = _alembic()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

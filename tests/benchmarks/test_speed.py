@@ -13,6 +13,7 @@ from tests.benchmarks import (
     bench_rules,
     bench_search,
     bench_spool,
+    bench_start,
 )
 from tests.benchmarks.figures import show
 
@@ -37,6 +38,10 @@ def test_indicators() -> None:
 
 def test_spool() -> None:
     show("Spool: the sensor's queue on disk", bench_spool.bench())
+
+
+def test_start() -> None:
+    show("Start: ready after a kill, with a million of each thing waiting", bench_start.bench())
 
 
 def test_packets() -> None:

@@ -10,6 +10,7 @@ import pytest
 from cgii.base import limits
 from cgii.store.database import Database
 from tests import servers
+from tests.own_server import Server
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,17 +24,29 @@ def _patience() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The address of a PostgreSQL server, or a loud skip."""
-    with servers.postgres() as url:
-        yield url
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server, or a loud skip."""
+    with servers.postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
-def rabbitmq_server() -> Iterator[str]:
-    """The AMQP address of a RabbitMQ server, or a loud skip."""
-    with servers.rabbitmq() as url:
-        yield url
+def postgres_server(postgres: Server) -> str:
+    """Its address."""
+    return postgres.url
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[Server]:
+    """A RabbitMQ server, or a loud skip."""
+    with servers.rabbitmq() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server(rabbitmq: Server) -> str:
+    """Its AMQP address."""
+    return rabbitmq.url
 
 
 @pytest.fixture(scope="session")

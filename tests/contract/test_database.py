@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from cgii.base.errors import Conflict
+from cgii.base.errors import Conflict, Unavailable
 from cgii.model.entities import Entity
 from cgii.model.incidents import Incident
 from cgii.model.people import Attempts
@@ -21,6 +21,7 @@ from cgii.model.registry import Table
 from cgii.store.audit import AuditTrail
 from cgii.store.database import Database
 from tests.make import NOW, make_entity, make_incident
+from tests.ports import free_port
 
 AT_ONCE = 4
 
@@ -54,6 +55,13 @@ def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
     for process in started:
         _, said = process.communicate(timeout=240)
         assert process.returncode == 0, said.decode()
+
+
+def test_a_server_that_is_away_is_told_in_a_sentence() -> None:
+    away = Database(f"postgresql://postgres@127.0.0.1:{free_port()}/cgii")
+    with pytest.raises(Unavailable, match="no responde"):
+        away.migrate()
+    away.close()
 
 
 def test_a_moment_comes_back_in_utc_whatever_its_zone_was(record: Database) -> None:

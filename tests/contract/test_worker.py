@@ -15,9 +15,12 @@ import pytest
 from sqlalchemy import select
 
 from cgii.base import clock
+from cgii.base.settings import Settings
+from cgii.centre import Centre
 from cgii.model.records import Job
 from cgii.store import queue
 from cgii.store.database import Database
+from cgii.worker import celery_app
 from tests.ports import free_port
 
 NEW_JOB_SECONDS_MAX = 15
@@ -224,3 +227,25 @@ def test_jobs_are_done_though_the_broker_is_away(migrated_file: Path, tmp_path: 
     finally:
         runner.kill()
         runner.database.close()
+
+
+def test_a_broker_is_asked_for_as_long_as_it_is_away(tmp_path: Path) -> None:
+    away = f"amqp://guest:guest@127.0.0.1:{free_port()}//"
+    centre = Centre(Settings(data=tmp_path, broker=away))
+    app = celery_app(centre)
+    tries = 0
+
+    def count(error: Exception, interval: float) -> None:
+        nonlocal tries
+        tries += 1
+        if tries > 200:  # a night, as Celery waits between them
+            raise StillAskingError from error
+
+    most = app.conf.broker_connection_max_retries
+    with app.connection_for_read() as connection, pytest.raises(StillAskingError):
+        connection.ensure_connection(count, most, interval_start=0, interval_step=0)
+    centre.close()
+
+
+class StillAskingError(Exception):
+    """The end of the test above."""

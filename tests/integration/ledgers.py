@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import random
 import threading
 import time
@@ -19,7 +20,8 @@ from cgii.centre import Centre
 from cgii.worker import JobThread
 from tests.waiting import until
 
-BATCH = 40
+# More lines in a batch are more lines in the same time: for the run of millions.
+BATCH = int(os.environ.get("CGII_CRASH_BATCH", "40"))
 FIRST_ROTATION_SECONDS = 8
 ROTATION_SECONDS = 45
 STOP_SECONDS = 240  # for the step under way, on a machine as busy as may be
@@ -75,6 +77,10 @@ class BatchSender(Ledger):
 
     acknowledged = 0  # how many lines, from the first on
 
+    def __init__(self, centre: Addressed, token: str, number: int):
+        super().__init__(centre, token, number)
+        self.host = f"srv{number}"
+
     def step(self) -> None:
         twin = threading.Thread(target=self.send, args=(self.acknowledged,))
         if self.random.random() < 0.02:  # an answer that came too late: both are on their way
@@ -97,7 +103,7 @@ class BatchSender(Ledger):
 
     def line(self, number: int) -> str:
         """Each hundred lines one address tries often enough to raise an alert."""
-        return failed_login(number, host=f"srv{self.number}", network=f"203.0.{self.number}")
+        return failed_login(number, host=self.host, network=f"203.0.{self.number}")
 
 
 class FileWriter(Ledger):
@@ -106,6 +112,7 @@ class FileWriter(Ledger):
     def __init__(self, centre: Addressed, path: Path):
         super().__init__(centre, "", 0)
         self.path = path
+        self.host = "seguido"
         self.written = 0
         self.file = path.open("a")
         self.next_rotation = math.inf
@@ -137,7 +144,7 @@ class FileWriter(Ledger):
         self.begun_at = self.written
 
     def line(self, number: int) -> str:
-        return failed_login(number, host="seguido", network="198.51.100")
+        return failed_login(number, host=self.host, network="198.51.100")
 
 
 class Reporter(Ledger):

@@ -2,11 +2,9 @@
 
 import json
 import os
-import random
 import signal
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +15,14 @@ from cgii.centre import Centre
 from cgii.model.alerts import AlertGroup, AlertRow
 from cgii.model.incidents import Incident, Notice
 from cgii.model.records import Batch, Job, Message
-from cgii.store.events import EventQuery
+from tests.integration.crash_plan import Plan
+from tests.integration.ledger_check import Stored, originals
 from tests.integration.ledgers import BATCH, BatchSender, FileWriter, Reporter, finish_jobs
 from tests.process import RunningCentre
 from tests.waiting import until
 
-KILLS = int(os.environ.get("CGII_CRASH_KILLS", "4"))
 SENDERS = 3
-WHOLE, ONE = "the whole centre", ("serve", "collect")
+WHOLE = "the whole centre"
 
 
 @pytest.fixture
@@ -39,8 +37,6 @@ def running(tmp_path: Path) -> Iterator[RunningCentre]:
 def test_nothing_acknowledged_is_lost_or_stored_twice(
     running: RunningCentre, tmp_path: Path
 ) -> None:
-    seed = int(os.environ.get("CGII_CRASH_SEED", time.time_ns() % 100_000))
-    print(f"seed {seed}, kills {KILLS}")
     token = running.command("sensor", "add", "prueba", "--token")
     kind = ("--kind", "ministry", "--level", "central")
     running.command("entity", "add", "0001", "MP", "Ministerio de Pruebas", *kind)
@@ -59,15 +55,16 @@ def test_nothing_acknowledged_is_lost_or_stored_twice(
     writer.begin_to_rotate(committed)
     until(lambda: all(one.acknowledged for one in senders), "every sender is heard")
     until(lambda: bool(reporter.receipts), "a notice is filed")
-    killed = _kill_again_and_again(running, random.Random(seed))
-    enough = sum(one.acknowledged for one in senders) + KILLS * BATCH
-    until(lambda: sum(one.acknowledged for one in senders) > enough, "it goes on after the kills")
+    plan = Plan(senders)
+    _kill_again_and_again(running, plan)
+    enough = plan.acknowledged + BATCH
+    until(lambda: plan.acknowledged > enough, "it goes on after the kills")
     for ledger in (*senders, writer, reporter):
         ledger.stop()
-    until(lambda: committed() >= writer.written, "every line of the file is read")
+    _wait_for_the_file(committed, writer)
     running.kill()
-    print(f"killed: {dict(killed)}")
-    _check_lines(centre, senders, writer)
+    print(f"killed: {dict(plan.killed)}")
+    _check_lines(centre, plan, senders, writer)
     _check_notices(centre, reporter)
     _check_jobs(centre)
     with centre.database.reading() as session:
@@ -75,13 +72,12 @@ def test_nothing_acknowledged_is_lost_or_stored_twice(
     centre.close()
 
 
-def _kill_again_and_again(running: RunningCentre, chance: random.Random) -> Counter[str]:
-    killed: Counter[str] = Counter()
-    for number in range(KILLS):
-        time.sleep(chance.uniform(0.2, 2.5))
-        # The first and the second are certain, so that few kills cover everything too.
-        victim = (WHOLE, "collect", "serve")[number] if number < 3 else chance.choice((WHOLE, *ONE))
-        killed[victim] += 1
+def _kill_again_and_again(running: RunningCentre, plan: Plan) -> None:
+    for number in plan.moments():
+        # The first ones are certain, so that few kills cover everything too.
+        victims = (WHOLE, "collect", "serve")
+        victim = victims[number] if number < 3 else plan.chance.choice(victims)
+        plan.killed[victim] += 1
         if victim == WHOLE:
             running.kill()
             running.start()
@@ -90,7 +86,12 @@ def _kill_again_and_again(running: RunningCentre, chance: random.Random) -> Coun
         if pid is not None:  # a child that was killed just now may not be back
             os.kill(pid, signal.SIGKILL)
         running.wait()
-    return killed
+
+
+def _wait_for_the_file(committed: Callable[[], int], writer: FileWriter) -> None:
+    """However far the reader is behind after a long run, it must come on."""
+    while (before := committed()) < writer.written:
+        until(lambda before=before: committed() > before, "every line of the file is read")
 
 
 def _lines_of_the_file(centre: Centre) -> int:
@@ -100,24 +101,25 @@ def _lines_of_the_file(centre: Centre) -> int:
         return session.scalar(wanted) or 0
 
 
-def _check_lines(centre: Centre, senders: list[BatchSender], writer: FileWriter) -> None:
-    stored = Counter(_originals(centre))
-    acknowledged = {s.line(n) for s in senders for n in range(s.acknowledged)}
-    written = {writer.line(n) for n in range(writer.written)}
-    lost = [line for line in acknowledged | written if line not in stored]
-    twice = [line for line, count in stored.items() if count > 1]
+def _check_lines(
+    centre: Centre, plan: Plan, senders: list[BatchSender], writer: FileWriter
+) -> None:
+    stored = Stored([*senders, writer]).enter(originals(centre.events))
+    told = plan.acknowledged
+    lost = sum(stored.lost(one, one.acknowledged) for one in senders)
+    lost += stored.lost(writer, writer.written)
     print(
-        f"acknowledged {len(acknowledged)}, written to the file {len(written)}, "
-        f"lost {len(lost)}, stored twice {len(twice)}"
+        f"acknowledged {told}, written to the file {writer.written}, lost {lost}, "
+        f"stored twice {stored.twice}, strange {stored.strange}"
     )
-    assert len(acknowledged) > KILLS * BATCH
-    assert len(written) > KILLS
-    assert (len(lost), len(twice)) == (0, 0)
+    assert told > SENDERS * BATCH
+    assert writer.written > plan.kills
+    assert (lost, stored.twice, stored.strange) == (0, 0, 0)
     with centre.database.reading() as session:
         marked = session.scalar(select(func.sum(Batch.record_count))) or 0
         alerts = session.scalar(select(func.count()).select_from(AlertRow)) or 0
         folded = session.scalar(select(func.sum(AlertGroup.alert_count)))
-    assert marked == len(stored)  # each record stands in one batch that was committed
+    assert marked == stored.total  # each record stands in one batch that was committed
     assert alerts > 0
     assert alerts == folded
 
@@ -147,13 +149,3 @@ def _check_jobs(centre: Centre) -> None:
     assert [(job.name, job.last_error) for job in parked] == []
     assert states == {"withheld": states["withheld"]}  # there is no mail server here
     assert states["withheld"] >= notices
-
-
-def _originals(centre: Centre) -> Iterator[str]:
-    after = ""
-    while True:
-        page = centre.events.search(EventQuery(size=500, after=after))
-        yield from (event.original for event in page.events)
-        after = page.after
-        if not after:
-            return

@@ -5,6 +5,7 @@ import random
 import threading
 import zlib
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 import time_machine
@@ -43,6 +44,27 @@ def test_what_is_kept_comes_out_in_order_and_leaves_no_file(tmp_path: Path) -> N
     assert drained(spool) == bodies
     assert (spool.records, spool.size) == (0, 0)
     assert len(segments(tmp_path)) <= 1
+
+
+def test_who_begins_again_opens_no_file_for_each_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = begin(tmp_path, segment_bytes=20_000)
+    for number in range(2_000):
+        spool.append(b"%d" % number, 1)
+    spool.close()
+    opened: list[Path] = []
+    plain = Path.open
+
+    def counted(path: Path, *given: Any, **named: Any) -> IO[Any]:
+        opened.append(path)
+        return plain(path, *given, **named)
+
+    monkeypatch.setattr(Path, "open", counted)
+    again = begin(tmp_path, segment_bytes=20_000)
+
+    assert again.records == 2_000
+    assert len(opened) < 10  # a sensor may have a million to count
 
 
 def test_who_begins_again_goes_on_where_the_other_ended(tmp_path: Path) -> None:

@@ -89,6 +89,13 @@ def test_windows_go_when_they_can_no_longer_matter(session: Session) -> None:
     assert {one.values[0] for one in kept} == {"new", "b"}
 
 
+def test_many_old_windows_go_in_parts(session: Session) -> None:
+    windows = {key(str(n)): window() for n in range(5)}
+    save_windows(session, windows, now=NOON, keep_seconds=KEEP)
+    later = NOON + timedelta(hours=2)
+    assert [prune_windows(session, now=later, most=2) for _ in range(4)] == [2, 2, 1, 0]
+
+
 def test_old_events_that_came_just_now_keep_their_window(session: Session) -> None:
     save_windows(session, {key("a"): window(-60 * 24 * 365)}, now=NOON, keep_seconds=KEEP)
     assert prune_windows(session, now=NOON + timedelta(minutes=1)) == 0
