@@ -114,22 +114,29 @@ class RecordCutter:
             return [one for line in lines for one in self._joined(*line, self._shape.begins)]
         return lines
 
-    def _under_heading(self, line: bytes, size: int, heads: Matcher) -> Cut:
+    def _under_heading(
+        self, line: bytes, size: int, heads: Matcher, *, is_anew: bool = False
+    ) -> Cut:
         bare = _bare(line)
         before: Cut = []
         while self._open and heads(bare) is not None:  # which is no part of a value
             before += self._apart(heads)
         if self._open:
-            return self._continued(bare, size, heads)
+            return self._continued(bare, size, heads, is_anew=is_anew)
         if self._explains(bare, heads) or not bare.strip():
             return [*before, (NOTHING, size)]
         if self._shape.quoted and b'"' in bare:
             return [*before, *self._continued(bare, size, heads)]
         return [*before, (self._explained(bare), size)]
 
-    def _continued(self, bare: bytes, size: int, heads: Matcher) -> Cut:
-        """Take a line of a record that may have several; the record once its quotes are closed."""
-        is_open = stays_open(bare, self._shape.quoted, is_open=bool(self._open))
+    def _continued(self, bare: bytes, size: int, heads: Matcher, *, is_anew: bool = False) -> Cut:
+        """Take a line of a record that may have several; the record once its quotes are closed.
+
+        Of a line that is read anew it is known that it leaves a quote open which began before it.
+        """
+        is_open = (is_anew and bool(self._open)) or stays_open(
+            bare, self._shape.quoted, is_open=bool(self._open)
+        )
         self._open.append((bare, size))
         self._held_size += size
         if not is_open:
@@ -149,7 +156,7 @@ class RecordCutter:
         self._open, self._held_size = [], 0
         found = [(self._explained(first), size)]
         for line in others:
-            found += self._under_heading(*line, heads)
+            found += self._under_heading(*line, heads, is_anew=True)
         return found
 
     def _explained(self, text: bytes) -> bytes:

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from cgii.base import limits
 from cgii.base.counters import EVENTS_DROPPED
 from cgii.collect.inputs.follow import FollowedFile
-from cgii.collect.shapes import LINES, Cut, RecordCutter, Shape, indented_lines_continue
+from cgii.collect.shapes import (
+    LINES,
+    Cut,
+    RecordCutter,
+    Shape,
+    indented_lines_continue,
+    stays_open,
+)
 
 HEADED = Shape(heads=re.compile(rb"#").match)
 QUOTED = Shape(heads=re.compile(rb"#").match, quoted=b",")
@@ -92,6 +99,15 @@ def test_an_open_quote_takes_no_more_than_a_record_may_have() -> None:
     found = records(cut(QUOTED, b'#a\n"uno\n', line * 4, b'"2"\n'))
 
     assert [len(one) for one in found] == [7, *[100_002] * 4, 6]
+
+
+def test_quotes_that_nothing_closes_are_looked_through_a_bounded_number_of_times() -> None:
+    lines = 3 * limits.QUOTED_LINES_MAX
+    with patch("cgii.collect.shapes.stays_open", wraps=stays_open) as looks:
+        found = cut(QUOTED, b"#a,b\n", b'x",y,"z\n' * 2, b'"x",y,"z\n', b'x",y,"z\n' * lines)
+
+    assert len(records(found)) > lines
+    assert looks.call_count <= 2 * (lines + 3) + limits.QUOTED_LINES_MAX
 
 
 def test_a_heading_without_end_is_not_kept() -> None:
