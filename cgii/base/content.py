@@ -1,5 +1,6 @@
 """Finds content (sources, rules, playbooks, reports, boards): checkout, wheel, site's overlay."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,8 @@ def _stamps(folder: Path, pattern: str, leave_out: str) -> Iterator[str]:
             stat = path.stat()
         except OSError:  # it has just gone
             continue
-        yield f"{name} {stat.st_size} {stat.st_mtime_ns}"
+        shown = os.fsencode(name).decode(errors="backslashreplace")  # not every name is UTF-8
+        yield f"{shown} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def reference(name: str) -> Path:

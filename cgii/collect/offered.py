@@ -7,6 +7,7 @@ from threading import Lock
 
 from cgii.base import content
 from cgii.base.ids import digest
+from cgii.collect import gaps
 
 PATTERN = "*.yml"
 
@@ -39,7 +40,7 @@ class OfferedSources:
 
 def _read(site: Path | None) -> Offer:
     files = {
-        found.name: found.path.read_text(encoding="utf-8", errors="replace")
+        gaps.shown(found.name): found.path.read_text(encoding="utf-8", errors="replace")
         for found in content.find("collectors", PATTERN, site)
     }
     parts = (part for pair in sorted(files.items()) for part in pair)

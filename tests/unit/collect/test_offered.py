@@ -51,3 +51,12 @@ def test_two_processes_give_the_same_files_the_same_version(own: Path) -> None:
     assert one.current().version == other.current().version
     own.write_text("otra cosa")
     assert one.current().version == other.current().version
+
+
+def test_a_name_that_is_no_utf_8_stops_nobody(own: Path) -> None:
+    offered = OfferedSources(own.parents[1])
+    before = offered.current()
+    Path(os.fsdecode(os.fsencode(own.parent) + b"/conexi\xf3n.yml")).write_text("tres")
+    found = offered.current()
+    assert found.files == {**before.files, "conexi\\xf3n.yml": "tres"}
+    assert found.version != before.version
