@@ -70,7 +70,7 @@ MILLISECONDS = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")
 class Names(NamedTuple):
     """What the names of a flat record's fields tell of it."""
 
-    own: tuple[str, ...]  # of fields that may hold the event's own data
+    own: tuple[str, ...]  # of fields that may hold the event's own data, as DATA has them
     moved: tuple[tuple[str, tuple[str, ...]], ...]  # names, and others that stand for them
 
 
@@ -96,7 +96,7 @@ def _names(names: tuple[str, ...]) -> Names | None:
     if not NOT_FLAT.isdisjoint(names) or any(name.startswith(ROOTS) for name in names):
         return None
     moved = [(name, tuple(o for o in others if o in names)) for name, others in FLAT.items()]
-    own = tuple(name for name in names if name in DATA)
+    own = tuple(name for name in DATA if name in names)
     return Names(own, tuple((name, others) for name, others in moved if others))
 
 
@@ -117,7 +117,7 @@ def _fields_in(found: dict[str, Any]) -> dict[str, Any]:
     if isinstance(found.get("event_data"), dict):
         return _winlogbeat(found, found)
     moved = tuple(FLAT.items())
-    return _flat(found, Names(tuple(name for name in found if name in DATA), moved))
+    return _flat(found, Names(tuple(name for name in DATA if name in found), moved))
 
 
 def moment_text(value: Any) -> Any:

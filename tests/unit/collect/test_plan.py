@@ -145,3 +145,13 @@ def test_a_plan_is_made_once_for_the_same_names() -> None:
 @pytest.mark.parametrize("seq", [0, 9, 10, 2**53])
 def test_ids_of_a_stream_are_those_of_single_records(seq: int) -> None:
     assert event_ids("sensor:7/ñ", "e")(seq) == event_id("sensor:7/ñ", "e", seq)
+
+
+@pytest.mark.parametrize("names", [("EventData", "UserData"), ("UserData", "EventData")])
+@pytest.mark.parametrize("more", [{}, {"System": ""}])
+def test_which_data_of_a_windows_record_count_does_not_depend_on_their_order(
+    names: tuple[str, str], more: dict[str, Any]
+) -> None:
+    data = {name: {"Reason": name} for name in names}
+    fields = windows_shapes.fields_of({"Channel": "System", "EventID": 1, **more, **data})
+    assert fields["Reason"] == "UserData"
