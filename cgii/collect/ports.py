@@ -31,13 +31,13 @@ def ports_of(sensor: SensorConfig) -> Iterator[Port]:
 def why_not(host: str, port: Port) -> str:
     """Why nobody can listen there now; empty if that can be. The port is let go of at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, port.kind) as probe:
-        if port.kind == socket.SOCK_STREAM:  # as a listener: what has just ended is not in the way
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family, port.kind) as probe:
+            if port.kind == socket.SOCK_STREAM:  # as a listener: what just ended is not in the way
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port.number))
-        except OSError as error:
-            return error.strerror or str(error)
-        except ValueError as error:  # no name of a machine
-            return str(error)
+    except OSError as error:  # also for want of IPv6, or of descriptors
+        return error.strerror or str(error)
+    except ValueError as error:  # no name of a machine
+        return str(error)
     return ""
