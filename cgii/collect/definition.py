@@ -74,14 +74,19 @@ class Definitions:
         return LINES if found is None else found.shape
 
 
-def load_definitions(site: Path | None = None) -> Definitions:
-    """Read every definition, ours and the site's; a wrong one is listed and left out."""
+def load_definitions(site: Path | None = None, *, is_ours_better: bool = False) -> Definitions:
+    """Read every definition, ours and the site's; a wrong one is listed and left out.
+
+    `is_ours_better` than a wrong one of the site: ours of the same name stands in for it.
+    """
     by_name: dict[str, Definition] = {}
     by_program: dict[str, str] = {}
     rejected: list[ContentError] = []
     for file in content.find("collectors", "*.yml", site):
         definition, problems = read_definition(file.path)
         rejected.extend(problems)
+        if definition is None and file.from_site and is_ours_better:
+            definition, _ = read_definition(content.shipped("collectors") / file.name)
         if definition is not None:
             by_name[definition.name] = definition
             by_program.update(dict.fromkeys(definition.programs, definition.name))

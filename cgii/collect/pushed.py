@@ -47,10 +47,18 @@ class Pushed:
         return found if VERSION.fullmatch(found) else ""
 
     def definitions(self, own: Path | None) -> Definitions:
-        """The sources to read with: of the sensor's `own` site, or the pushed ones over ours."""
+        """The sources to read with: of the sensor's `own` site, or the pushed ones over ours.
+
+        A newer centre may push some that this version does not understand; ours go on then.
+        """
+        if own is not None:
+            return load_definitions(own)
         with self._lock:
             folder = self._folder / "sources"
-            return load_definitions(own or (folder if folder.is_dir() else None))
+            found = load_definitions(folder if folder.is_dir() else None, is_ours_better=True)
+        for problem in found.rejected:
+            log.warning("a pushed definition cannot be used", reason=str(problem))
+        return found
 
     def keep_inputs(self, version: str, text: str) -> None:
         """Replace the pushed inputs. Raises OSError."""

@@ -48,6 +48,21 @@ def test_sources_replace_each_other_as_a_whole(tmp_path: Path) -> None:
     assert not (tmp_path / "sources.old").exists()
 
 
+def test_a_pushed_source_that_only_a_newer_version_understands_leaves_ours_in_use(
+    tmp_path: Path,
+) -> None:
+    pushed = Pushed(tmp_path)
+    newer = SOURCE + "\nsomething_new: true\n"
+    pushed.keep_sources(V1, {"microsoft_exchange.yml": newer, "solo_suya.yml": newer})
+    found = pushed.definitions(None)
+    assert found.shape_of("microsoft_exchange").heads is not None
+    assert "solo_suya" not in found.by_name
+    assert {Path(one.path).name for one in found.rejected} == {
+        "microsoft_exchange.yml",
+        "solo_suya.yml",
+    }
+
+
 @pytest.mark.parametrize(
     "name", ["../x.yml", "/etc/x.yml", "x.txt", "a/b.yml", "", "X" * 90 + ".yml"]
 )
