@@ -26,7 +26,7 @@ NO_PLANS = dict.fromkeys(plans.SHARES, (1, 0, 0, 0, 0, 0, 0))  # … and next to
 
 @pytest.fixture(scope="module")
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
-    """A demonstration that has just been built; its clock stands, or an hour might end meanwhile."""
+    """A demonstration that was just built; its clock stands, lest an hour end meanwhile."""
     centre = make_centre(tmp_path_factory.mktemp("demo"))
     now = centre.clock()
     centre.clock = lambda: now
