@@ -68,6 +68,7 @@ class OwnServer(Server):
         self._name, self._command, self._folder = name, command, folder
         self._connect, self._environment, self._stop = connect, environment, stop
         self._process: subprocess.Popen[bytes] | None = None
+        self._has_run = False
 
     @property
     def is_ours(self) -> bool:
@@ -111,12 +112,15 @@ class OwnServer(Server):
         while True:
             try:
                 self._connect()
+                self._has_run = True
                 return
             except (OSError, psycopg.OperationalError, AMQPError) as error:
                 if process.poll() is None and monotonic() < deadline:
                     sleep(0.1)
                     continue
                 said = (self._folder / "output").read_text(errors="replace")[-2000:]
+                if self._has_run:  # nobody may skip a test because a kill did harm
+                    pytest.fail(f"{self._name} does not come back ({error}):\n{said}")
                 missing(self._name, f"installed, but it does not start ({error}):\n{said}")
 
     def _end(self) -> None:

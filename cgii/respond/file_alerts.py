@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from sqlalchemy import select
+
 from cgii.base import ids, limits
+from cgii.model.alerts import AlertRow
 from cgii.model.event import Alert, MatchedField
 from cgii.model.evidence_scans import EvidenceMatch
 from cgii.model.incidents import Evidence
@@ -25,15 +28,23 @@ def raise_file_alerts(act: Act, evidence: Evidence, matches: Sequence[EvidenceMa
     by_rule: dict[str, list[EvidenceMatch]] = {}
     for match in matches:
         by_rule.setdefault(match.rule, []).append(match)
+    told = {_id(evidence, rule): rule for rule in by_rule}
+    # Folding one again would move it to this moment, out of the month that counted it.
+    for known in act.session.scalars(select(AlertRow.id).where(AlertRow.id.in_(told))):
+        del by_rule[told[known]]
     alerts = [_alert(act, evidence, found) for found in by_rule.values()]
     # Whose the file is stands with it: no address has to be looked up.
     return fold_alerts(act, alerts, Attributor()).alerts
 
 
+def _id(evidence: Evidence, rule: str) -> str:
+    return ids.digest("yara", str(evidence.id), rule)
+
+
 def _alert(act: Act, evidence: Evidence, found: Sequence[EvidenceMatch]) -> Alert:
     match = found[0]
     return Alert(
-        id=ids.digest("yara", str(evidence.id), match.rule),
+        id=_id(evidence, match.rule),
         rule_id=(RULE_IDS + match.rule.replace("/", "."))[: limits.RULE_ID_CHARS_MAX],
         rule_title=match.title,
         rule_kind=KIND,

@@ -134,9 +134,7 @@ def _in_column(reader: Reader, tree: Node, stretch: Stretch, column: str) -> Cou
     chosen = plan(reader.db, tree, stretch)
     few = limits.TOP_GROUPED_MAX
     if chosen.has_open_end or count(reader, tree, stretch, few) < few:
-        told = f"AND e.{column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT {_TOP_PER_FILE}"
-        rows = reader.run(chosen, chosen.select(f"e.{column}, count(*)", told))
-        return Counter({str(value): number for value, number in rows})
+        return _grouped(reader, chosen, column)
     # GROUP BY would sort all of them; a long text is split and counted in half the time.
     totals: Counter[str] = Counter()
     whole = span(reader)
@@ -152,7 +150,15 @@ def _in_column(reader: Reader, tree: Node, stretch: Stretch, column: str) -> Cou
             parts += [Stretch(part.low, middle), Stretch(middle, part.high)]
         else:
             totals.update(found)
-    return totals
+        if len(totals) > limits.TOP_VALUES_MAX:  # the file sorts them outside of memory
+            return _grouped(reader, chosen, column)
+    return Counter(dict(totals.most_common(_TOP_PER_FILE)))
+
+
+def _grouped(reader: Reader, chosen: Plan, column: str) -> Counter[str]:
+    told = f"AND e.{column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT {_TOP_PER_FILE}"
+    rows = reader.run(chosen, chosen.select(f"e.{column}, count(*)", told))
+    return Counter({str(value): number for value, number in rows})
 
 
 def _in_slice(

@@ -132,14 +132,14 @@ def _events(db: sqlite3.Connection) -> None:
     numbers = NUMBERS.format(count=COUNT - 1)
     place = f"t.position - (i << {SLOT_BITS})"
     names = [row[1] for row in db.execute("PRAGMA table_info(event)")]
-    own = {"position": place, "id": "randomblob(16)"}
+    own = {"position": place, "id": "randomblob(16)", "kept": "t.kept + i"}
     columns = ", ".join(own.get(name, f't."{name}"') for name in names)
     db.execute("BEGIN IMMEDIATE")
     one = "(SELECT * FROM event ORDER BY position DESC LIMIT 1) t"
     db.execute(f"INSERT INTO event {numbers} SELECT {columns} FROM n, {one}")
     db.execute(
-        f"INSERT INTO document {numbers} SELECT {place}, t.body FROM n,"
-        " (SELECT * FROM document ORDER BY position DESC LIMIT 1) t"
+        f"INSERT INTO document {numbers} SELECT t.number + i, t.body FROM n,"
+        " (SELECT * FROM document ORDER BY number DESC LIMIT 1) t"
     )
     db.execute(
         f"INSERT INTO words(rowid, text) {numbers} SELECT {place}, 'line ' || i FROM n, {one}"

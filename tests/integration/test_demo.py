@@ -26,8 +26,10 @@ NO_PLANS = dict.fromkeys(plans.SHARES, (1, 0, 0, 0, 0, 0, 0))  # … and next to
 
 @pytest.fixture(scope="module")
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
-    """A demonstration that has just been built."""
+    """A demonstration that was just built; its clock stands, lest an hour end meanwhile."""
     centre = make_centre(tmp_path_factory.mktemp("demo"))
+    now = centre.clock()
+    centre.clock = lambda: now
     with (
         patch.object(country, "SENSORS", SENSORS),
         patch.object(history, "INCIDENTS", INCIDENTS),

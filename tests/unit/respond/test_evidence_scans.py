@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from cgii.base import limits
 from cgii.base.errors import Conflict
-from cgii.model.alerts import AlertGroup
+from cgii.model.alerts import AlertGroup, AlertRow
 from cgii.model.evidence_scans import EvidenceMatch, EvidenceScan
 from cgii.model.incidents import Entry, Evidence, Incident, Observable
 from cgii.model.people import Role
@@ -166,6 +166,19 @@ def test_a_match_in_a_closed_incident_is_an_alert_once(session: Session) -> None
     group = session.scalars(select(AlertGroup)).first()
     assert group is not None
     assert (group.summary, group.observables) == ("YARA reconoce a.php: Uno", [["hash", "ab" * 32]])
+
+
+def test_an_alert_of_a_file_stays_where_it_was_when_other_rules_recognise_it(
+    session: Session,
+) -> None:
+    incident, evidence = kept(session)
+    incident.closed_at = NOW
+    keep_verdict(make_act(session), evidence, FOUND)
+    both = Verdict("match", (), (MATCH, OTHER), rules_version="v2")
+    later = NOW + timedelta(days=40)
+    keep_verdict(make_act(session, now=later), evidence, both)
+    assert session.scalars(select(AlertRow.at).order_by(AlertRow.at)).all() == [NOW, later]
+    assert session.scalars(select(AlertGroup.last_at).order_by(AlertGroup.id)).all() == [NOW, later]
 
 
 def test_a_match_in_a_file_without_an_incident_is_an_alert(session: Session) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cgii.base import limits
+from cgii.store import events_search
 from cgii.store.events import EventQuery, EventStore, open_events
 from cgii.store.query_fields import comparable
 from tests.event_oracle import NOON, make_event
@@ -36,7 +37,7 @@ def counted(numbers: range, users: list[object] = USERS) -> Counter[str]:
     return totals
 
 
-@pytest.fixture(params=["grouped", "apart", "in small parts"])
+@pytest.fixture(params=["grouped", "apart", "in small parts", "too many to hold"])
 def store(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[EventStore]:
@@ -44,6 +45,8 @@ def store(
         monkeypatch.setattr(limits, "TOP_GROUPED_MAX", 5)
     if request.param == "in small parts":
         monkeypatch.setattr(limits, "TOP_ROWS_AT_ONCE", 3)
+    if request.param == "too many to hold":
+        monkeypatch.setattr(limits, "TOP_VALUES_MAX", 2)
     store = open_events("", tmp_path)
     store.write(EVENTS)
     yield store
@@ -69,6 +72,17 @@ def test_over_one_entity_and_what_a_search_finds(store: EventStore) -> None:
     assert top(store, EventQuery("NOT event.code:3")) == counted(range(600)) - counted(
         range(3, 600, 7)
     )
+
+
+def test_of_a_file_the_most_frequent_are_kept_however_they_are_counted(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_search, "_TOP_PER_FILE", 4)
+    query = EventQuery("NOT event.code:3")
+    most = counted(range(600)) - counted(range(3, 600, 7))
+    found = store.top_values(query, "event.code", 100)
+    assert [one.count for one in found] == [86, 86, 86, 86]
+    assert len(store.top_values(query, "user.name", 100)) < len(most)
 
 
 def test_over_what_only_documents_tell(store: EventStore) -> None:
