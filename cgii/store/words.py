@@ -113,7 +113,7 @@ def full_text(original: str, fields: Mapping[str, Any], ecs: Mapping[str, Any]) 
 
 
 def full_texts(records: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Any]]]) -> list[str]:
-    """The same for many records at once, which cost a third each: what they repeat is split once.
+    """The same for many records at once, which cost half each: what they repeat is split once.
 
     A record is its line, its fields and its fields in ECS.
     """

@@ -1,10 +1,21 @@
 """What is a word, and what of an event a bare word can find."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cgii.store.words import _folded, fold, full_text, words
+from cgii.store.words import (
+    _folded,
+    fold,
+    full_text,
+    full_texts,
+    is_marked_up,
+    leaves,
+    shown,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +61,26 @@ def test_no_text_can_look_like_the_border_between_two() -> None:
 @given(st.text(st.characters(max_codepoint=0x2100), max_size=12))
 def test_the_quick_way_for_latin_letters_folds_as_the_long_one(text: str) -> None:
     assert fold(text) == _folded(text)
+
+
+PIECES = st.sampled_from(
+    ["a", "Ñu", "10.1.2.3", "=", "\x01", " ", "\t", "x-y", "日本", "ß", "{", "<a>"]
+)
+TEXTS = st.lists(PIECES, max_size=5).map("".join)
+VALUES = st.one_of(TEXTS, st.integers(0, 9), st.booleans(), st.none(), st.lists(TEXTS, max_size=2))
+RECORDS = st.tuples(
+    TEXTS, st.dictionaries(st.sampled_from("pq"), VALUES), st.dictionaries(st.just("r"), VALUES)
+)
+
+
+@given(records=st.lists(RECORDS, max_size=5))
+def test_many_records_are_split_as_each_alone(records: list[Any]) -> None:
+    together = full_texts(records)
+    assert together == [full_text(*record) for record in records]
+    for (line, fields, ecs), text in zip(records, together, strict=True):
+        padded = f" {text} "
+        for value in (line, *leaves(fields), *leaves(ecs)):
+            if value is line and is_marked_up(line, fields):
+                continue
+            spelled = " ".join(words(shown(value)))
+            assert not spelled or f" {spelled} " in padded
