@@ -19,8 +19,7 @@ def event_ids(stream: str, epoch: str) -> Callable[[int], str]:
 
     def of(seq: int) -> str:
         found = begun.copy()
-        number = b"%d" % seq
-        found.update(len(number).to_bytes(4, "big") + number)
+        found.update(packed(str(seq)))
         return found.hexdigest()
 
     return of
@@ -28,7 +27,7 @@ def event_ids(stream: str, epoch: str) -> Callable[[int], str]:
 
 def digest(*parts: str) -> str:
     """A 32-digit hex name for the parts; each has its length before it: ("ab","c") ≠ ("a","bc")."""
-    return hashlib.blake2b(packed(*parts), digest_size=16).hexdigest()
+    return digest_packed(packed(*parts))
 
 
 def packed(*parts: str) -> bytes:

@@ -30,7 +30,7 @@ from cgii.web.postponed import Postponed, Postponing
 
 # Routes are tried one after the other, so what machines ask for all day comes first.
 ROUTERS: tuple[APIRouter, ...] = (*API, *PAGES)
-OF_SENSORS = ("/api/v1/ingest", "/api/v1/sensors/")
+OF_SENSORS = (ingest.PATH, "/api/v1/sensors/")
 log = logger("web")
 
 
