@@ -23,6 +23,28 @@ settings.register_profile(
 settings.load_profile("cgii")
 
 
+# These start servers and processes, which a machine without a moment to spare may keep waiting.
+# A test that fails once is tried a second time, and the summary tells its first failure: it is
+# to be looked into. Not those that kill: what they lose once is lost.
+WITH_PROCESSES = ("integration", "contract", "e2e", "unit/collect")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Allow the tests with processes a second try."""
+    places = [Path(__file__).parent / place for place in WITH_PROCESSES]
+    for item in items:
+        is_there = any(place in item.path.parents for place in places)
+        if is_there and item.get_closest_marker("crash") is None:
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell why each test that had a second try failed in its first."""
+    for report in terminalreporter.getreports("rerun"):
+        terminalreporter.write_sep("_", f"{report.nodeid}: first try", yellow=True)
+        terminalreporter.write_line(report.longreprtext)
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """An empty SQLite record, made without the migrations because that is quicker."""

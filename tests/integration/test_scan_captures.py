@@ -28,6 +28,8 @@ from tests.unit.collect.packets.test_patterns import attempt
 from tests.unit.collect.packets.test_payloads import certificate, certificates, server_hello
 
 FRAMES = [frame for port in range(1, 31) for frame in attempt("10.20.3.8", port, is_refused=True)]
+FAILED = "su lectura falló, quizás por falta de memoria"
+OVERDUE = "no terminó en el tiempo permitido"
 SCAN = "Barrido de puertos o de equipos visto en la red"
 
 
@@ -106,10 +108,12 @@ def test_a_child_over_its_time_gives_what_it_had_said(capture: Path) -> None:
 def test_a_child_without_memory_is_no_clean_capture(capture: Path) -> None:
     many = (ethernet(udp("10.0.0.1", n, "10.0.0.2", 9_999)) for n in range(40_000))
     capture.write_bytes(pcap(many, step=0))
-    found, why = read(capture, memory=40 * 1024 * 1024)
+    found, why = read(capture, seconds=1, memory=40 * 1024 * 1024)
 
+    # CPython 3.11 may go round for ever where it has no memory for the number of a line
+    # (`exception_unwind` in ceval.c): then the bound on its time ends it.
     assert found == []
-    assert "falló" in why
+    assert why in (FAILED, OVERDUE)
 
 
 def test_a_child_that_says_nothing_is_killed(
@@ -118,7 +122,7 @@ def test_a_child_that_says_nothing_is_killed(
     monkeypatch.setattr(child, "START_SECONDS", 0)
     monkeypatch.setattr(child, "PATIENCE", 0)
 
-    assert read(capture, seconds=1) == ([], "no terminó en el tiempo permitido")
+    assert read(capture, seconds=1) == ([], OVERDUE)
 
 
 def test_the_child_has_no_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
