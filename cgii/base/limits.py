@@ -216,6 +216,7 @@ WINDOW_ENTRIES_MAX = 10_000  # events kept for one key of one correlation
 WINDOW_SLACK_ENTRIES = 16  # events that may lie about before a window is tidied up
 WINDOW_KEYS_MAX = 100_000  # live keys of one correlation
 WINDOW_NAMES_KEPT_MAX = 4_096  # beginnings of their keys, 200 bytes each
+MOMENTS_KEPT_MAX = 4_096  # of the newest events of windows
 LATE_TOLERANCE_SECONDS = 300  # out-of-order events within this give the same result as in order
 ALERT_SAMPLES_MAX = 20  # event ids kept in one alert
 ALERT_VALUES_MAX = 10  # different values that the alert of a correlation names

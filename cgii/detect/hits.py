@@ -1,8 +1,10 @@
 """One event as a correlation sees it, and its time in microseconds."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
+from cgii.base import limits
 from cgii.detect.terms import Number
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -14,6 +16,7 @@ def micros(moment: datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
 
 
+@lru_cache(maxsize=limits.MOMENTS_KEPT_MAX)  # several windows end with one event
 def moment_of(at: int) -> datetime:
     """The moment of `micros`, in UTC."""
     return EPOCH + at * MICROSECOND

@@ -50,7 +50,7 @@ LOADED = (
     CorrelationWindow.due_at,
     CorrelationWindow.expires_at,
 )
-_Saved = tuple[WindowKey, str, datetime, Dates]
+_Saved = tuple[str, WindowKey, str, datetime, Dates]  # the key's hash first
 
 
 def load_windows(session: Session, keys: Iterable[WindowKey]) -> dict[WindowKey, Window]:
@@ -95,7 +95,7 @@ def save_windows(
         last_at = window.last_at or now
         due_at = None if window.due is None else moment_of(window.due)
         dates = (due_at, ends.of(key.rule_id, last_at))
-        saved = (key, window.to_json(), last_at, dates)
+        saved = (key.hash, key, window.to_json(), last_at, dates)
         if not window.is_stored:
             fresh.append(saved)
         elif dates == window.dates:
@@ -111,14 +111,14 @@ def save_windows(
 
 
 def _insert(session: Session, rows: list[_Saved], now: datetime) -> None:
-    rows.sort(key=lambda row: row[0].hash)  # in the order in which everybody locks
-    keys, states, last, dates = zip(*rows, strict=True)
+    rows.sort()  # by the hash, the order in which everybody locks
+    hashes, keys, states, last, dates = zip(*rows, strict=True)
     # Several rules count by the same values: what is the same object is converted once.
     shared: dict[tuple[int | None, tuple[str, ...]], list[str | int | None]] = {}
     INSERT.run(
         session,
         {
-            "key_hash": [key.hash for key in keys],
+            "key_hash": hashes,
             "rule_id": [key.rule_id for key in keys],
             "version": [key.version for key in keys],
             "key": [
@@ -135,9 +135,9 @@ def _insert(session: Session, rows: list[_Saved], now: datetime) -> None:
 
 
 def _move(session: Session, statement: Prepared, rows: list[_Saved], now: datetime) -> None:
-    keys, states, last, dates = zip(*rows, strict=True)
+    hashes, _, states, last, dates = zip(*rows, strict=True)
     columns: Columns = {
-        "hash_": [key.hash for key in keys],
+        "hash_": hashes,
         "state_": states,
         "last_at_": last,
         "updated_at_": Same(now),

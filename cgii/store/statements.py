@@ -4,11 +4,13 @@ SQLAlchemy looks at each row of a statement by itself, which costs more than the
 work. Here the rows come as columns, and a value that stands in all of them is made once.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     JSON,
     ColumnElement,
@@ -23,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.types import TypeEngine
 
 Values = Sequence[Any]  # of one column, as its type takes them
 Columns = Mapping[str, "Values | Same"]  # one value per row, or the same in every row
@@ -94,11 +97,23 @@ def _make(statement: Insert | Update, names: Sequence[str], dialect: Dialect) ->
     is_insert = isinstance(statement, Insert)
     made = statement.compile(dialect=dialect, column_keys=list(names) if is_insert else None)
     order = list(getattr(made, "positiontup", None) or made.binds)
-    converters = {
-        name: bind.type.dialect_impl(dialect).bind_processor(dialect)
-        for name, bind in made.binds.items()
-    }
+    converters = {name: _converter(bind.type, dialect) for name, bind in made.binds.items()}
     return _Made(str(made), order, bool(made.positional), converters)
+
+
+def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Any:
+    """What makes the driver's value out of the column's; None when it takes it as it is."""
+    own = kind.dialect_impl(dialect)
+    if isinstance(own, JSON) and dialect.name == "sqlite":  # a text there
+        return _json_text
+    return own.bind_processor(dialect)
+
+
+def _json_text(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # half a surrogate pair, a number that is too large
+        return json.dumps(value)
 
 
 def among(session: Session, column: InstrumentedAttribute[str], name: str) -> ColumnElement[bool]:

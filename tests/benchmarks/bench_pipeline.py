@@ -56,7 +56,10 @@ def timed(function: Callable[..., Any], watch: Watch) -> Callable[..., Any]:
 def build(folder: Path) -> tuple[Centre, list[Place]]:
     """An empty centre with a country's entities, so that alerts are attributed as in earnest."""
     centre = make_centre(folder)
-    garbage.look_seldom()  # as every process of a centre does
+    # As every process of a centre does before it takes a record.
+    garbage.look_seldom()
+    assert centre.definitions
+    assert centre.detector
     with centre.database.transaction() as session:
         entities = build_entities(session, random.Random(1), END)
         places = [
