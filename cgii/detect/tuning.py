@@ -102,6 +102,7 @@ def note_hidden(
         .where(RuleTuning.id.in_(sorted(by_row)))
         .order_by(RuleTuning.id)  # two batches that lock several rows do so in one order
         .with_for_update()
+        .execution_options(populate_existing=True)  # what another batch counted meanwhile stays
     )
     for row in rows:
         _take_back(row, withdrawn)
