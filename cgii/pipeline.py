@@ -23,29 +23,52 @@ from cgii.model.event import Origin, Raw, Rejected
 from cgii.model.records import Batch, Reject, SourceVolume
 from cgii.model.records import Position as PositionRow
 from cgii.model.table import UTCDateTime
+from cgii.store.statements import Prepared
 
 Result = TypeVar("Result")
 TRIES = 5  # on PostgreSQL two batches may create the same key at once; the loser starts again
 TABLES = Batch.metadata.tables
 BATCHES, SENSORS, REJECTS = TABLES["batch"], TABLES["sensor"], TABLES["reject"]
 # What every batch asks and writes, made once: as objects of the session they cost many times more.
-MARK = select(
-    BATCHES.c.id, BATCHES.c.record_count, BATCHES.c.event_count, BATCHES.c.reject_count
-).where(
-    BATCHES.c.stream == bindparam("stream"),
-    BATCHES.c.epoch == bindparam("epoch"),
-    BATCHES.c.seq == bindparam("seq"),
+# The last mark that begins at or before the batch, and those that begin within it.
+_SAME_STREAM = "FROM batch WHERE stream = :stream AND epoch = :epoch"
+MARKS = Prepared(
+    text(
+        f"SELECT id, seq, record_count, event_count, reject_count {_SAME_STREAM} "
+        f"AND seq < :end AND seq >= coalesce((SELECT max(seq) {_SAME_STREAM} AND seq <= :first), "
+        ":first) ORDER BY seq"
+    )
 )
-NEW_MARK = insert(BATCHES)
-GROWN_MARK = update(BATCHES).where(BATCHES.c.id == bindparam("id_"))
-COUNTED = text(
-    "INSERT INTO source_volume (hour, source, sensor_key, event_count, reject_count) "
-    "VALUES (:hour, :source, :owner, :events, :rejects) "
-    "ON CONFLICT (hour, source, sensor_key) DO UPDATE SET "
-    "event_count = source_volume.event_count + excluded.event_count, "
-    "reject_count = source_volume.reject_count + excluded.reject_count"
-).bindparams(bindparam("hour", type_=UTCDateTime()))
-HEARD = (
+NEW_MARK = Prepared(
+    insert(BATCHES).values(
+        record_count=bindparam("records"),
+        event_count=bindparam("events"),
+        reject_count=bindparam("rejects"),
+        received_at=bindparam("at"),
+    ),
+    ("stream", "epoch", "seq"),
+)
+GROWN_MARK = Prepared(
+    update(BATCHES)
+    .where(BATCHES.c.id == bindparam("id_"))
+    .values(
+        record_count=bindparam("records"),
+        event_count=bindparam("events"),
+        reject_count=bindparam("rejects"),
+        received_at=bindparam("at"),
+    )
+)
+INNER_MARKS = Prepared(delete(BATCHES).where(BATCHES.c.id == bindparam("id_")))
+COUNTED = Prepared(
+    text(
+        "INSERT INTO source_volume (hour, source, sensor_key, event_count, reject_count) "
+        "VALUES (:hour, :source, :owner, :events, :rejects) "
+        "ON CONFLICT (hour, source, sensor_key) DO UPDATE SET "
+        "event_count = source_volume.event_count + excluded.event_count, "
+        "reject_count = source_volume.reject_count + excluded.reject_count"
+    ).bindparams(bindparam("hour", type_=UTCDateTime()))
+)
+HEARD = Prepared(
     update(SENSORS)
     .where(SENSORS.c.id == bindparam("id_"))
     .values(
@@ -67,29 +90,84 @@ class Receipt:
     repeated: bool = False
 
 
+@dataclass(frozen=True)
+class Before:
+    """Which of a batch's records were committed before, in batches that were cut elsewhere.
+
+    A sensor joins batches that wait, and whatever lost its answer comes again, perhaps joined with
+    others: no record may be counted twice for that.
+    """
+
+    first: int  # number of the first record
+    count: int
+    marks: Sequence[Row[Any]]  # by number
+
+    @staticmethod
+    def of(session: Session, origin: Origin, raws: Sequence[Raw]) -> "Before":
+        """As the record says now."""
+        first, count = raws[0].seq if raws else 0, len(raws)
+        asked = {"stream": origin.stream, "epoch": origin.epoch, "first": first}
+        marks = MARKS.once(session, {**asked, "end": first + max(1, count)}).all()
+        return Before(first, count, marks)
+
+    @property
+    def end(self) -> int:
+        """The number after the last record's."""
+        return self.first + self.count
+
+    @property
+    def has_all(self) -> bool:
+        """Whether nothing of the batch is new."""
+        return bool(self.marks) and not self._gaps()
+
+    @property
+    def receipt(self) -> Receipt:
+        """What became of the batches that all of it was in."""
+        events = sum(mark.event_count for mark in self.marks)
+        rejects = sum(mark.reject_count for mark in self.marks)
+        return Receipt(events, rejects, 0, repeated=True)
+
+    def new_of(self, read: Normalised) -> tuple[int, int]:
+        """How many events and rejects of the batch are new."""
+        gaps = self._gaps()
+        rejects = sum(1 for one in read.rejected if any(one.seq in gap for gap in gaps))
+        return sum(map(len, gaps)) - rejects, rejects
+
+    def _gaps(self) -> list[range]:
+        """The numbers of the records that are new."""
+        gaps, at = [], self.first
+        for mark in self.marks:
+            gaps.append(range(at, mark.seq))
+            at = max(at, mark.seq + mark.record_count)
+        return [gap for gap in (*gaps, range(at, self.end)) if gap]
+
+
 def take(
     centre: Centre,
     origin: Origin,
     raws: Sequence[Raw],
     *,
     positions: Sequence[Position] = (),
+    check: Callable[[Session], None] | None = None,
     enter: Callable[[Session], None] | None = None,
 ) -> Receipt:
     """Commit one batch; when this returns, all of it is on disk.
 
-    `enter` writes what must hold together with the batch, and may refuse it, in its transaction.
+    `check` may refuse it before anything is done for it. `enter` writes what must hold together
+    with the batch, and may refuse it, in its transaction.
 
     Raises Unavailable when a store does not answer: the sender keeps the batch and comes again.
     """
     started = perf_counter()
     received_at = centre.clock()
-    first = raws[0].seq if raws else 0
     with centre.database.reading() as session:
-        before = _mark(session, origin, first)
+        if check is not None:
+            check(session)
+        before = Before.of(session, origin, raws)
         indicators = centre.indicators.current(session)
-    if before is not None and before.record_count >= len(raws):
+    if before.has_all:
         counters.BATCHES_REPEATED.inc()
-        return Receipt(before.event_count, before.reject_count, 0, repeated=True)
+        return before.receipt
 
     _check_room(centre)
     read = normalize(origin, raws, centre.definitions, received_at=received_at)
@@ -172,11 +250,6 @@ def _volume_key(origin: Origin, received_at: datetime) -> tuple[datetime, str]:
     return hour, f"sensor:{origin.sensor_id}" if origin.sensor_id else "local"
 
 
-def _mark(session: Session, origin: Origin, seq: int) -> Row[int, int, int, int] | None:
-    asked = {"stream": origin.stream, "epoch": origin.epoch, "seq": seq}
-    return session.execute(MARK, asked).one_or_none()
-
-
 def _commit(
     centre: Centre,
     origin: Origin,
@@ -192,29 +265,41 @@ def _commit(
         if enter is not None:
             enter(session)
             session.flush()  # what it holds back goes first: everybody locks in one order
-        first = raws[0].seq if raws else 0
-        mark = _mark(session, origin, first)
-        if mark is not None and mark.record_count >= len(raws):
-            return Receipt(mark.event_count, mark.reject_count, 0, repeated=True)
-        counts = {
-            "record_count": len(raws),
-            "received_at": received_at,
-            "event_count": len(read.events),
-            "reject_count": len(read.rejected),
-        }
-        if mark is None:
-            place = {"stream": origin.stream, "epoch": origin.epoch, "seq": first}
-            session.execute(NEW_MARK, {**place, **counts})
-        else:
-            session.execute(GROWN_MARK, {"id_": mark.id, **counts})
+        before = Before.of(session, origin, raws)
+        if before.has_all:
+            return before.receipt
+        _put_mark(session, origin, before, read=read, received_at=received_at)
         via = f"sensor:{origin.sensor_id}" if origin.sensor_id else "ingest"
         alerts = examine(centre, session, spotted, via=via)
         _keep_rejects(session, origin, read.rejected, received_at)
-        _count(session, origin, read, received_at)
+        _count(session, origin, before.new_of(read), received_at)
         keep_positions(session, positions, received_at)
     for alert in alerts:
         counters.ALERTS_RAISED.labels(alert.rule_id).inc()
     return Receipt(len(read.events), len(read.rejected), len(alerts))
+
+
+def _put_mark(
+    session: Session, origin: Origin, before: Before, *, read: Normalised, received_at: datetime
+) -> None:
+    """Mark the batch as committed, in place of the marks of those that it has within it."""
+    counts = {
+        "records": before.count,
+        "events": len(read.events),
+        "rejects": len(read.rejected),
+        "at": received_at,
+    }
+    same = None
+    for mark in before.marks:
+        if mark.seq == before.first:
+            same = mark
+        elif before.first < mark.seq and mark.seq + mark.record_count <= before.end:
+            INNER_MARKS.once(session, {"id_": mark.id})
+    if same is None:
+        place = {"stream": origin.stream, "epoch": origin.epoch, "seq": before.first}
+        NEW_MARK.once(session, {**place, **counts})
+    else:
+        GROWN_MARK.once(session, {"id_": same.id, **counts})
 
 
 def _keep_rejects(
@@ -256,9 +341,9 @@ def _storable(text: str) -> str:
     return clean.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _count(session: Session, origin: Origin, read: Normalised, received_at: datetime) -> None:
+def _count(session: Session, origin: Origin, new: tuple[int, int], received_at: datetime) -> None:
     hour, owner = _volume_key(origin, received_at)
-    counts = {"events": len(read.events), "rejects": len(read.rejected)}
-    session.execute(COUNTED, {"hour": hour, "source": origin.source, "owner": owner, **counts})
+    counts = {"events": new[0], "rejects": new[1]}
+    COUNTED.once(session, {"hour": hour, "source": origin.source, "owner": owner, **counts})
     if origin.sensor_id is not None:
-        session.execute(HEARD, {"id_": origin.sensor_id, "at": received_at, **counts})
+        HEARD.once(session, {"id_": origin.sensor_id, "at": received_at, **counts})

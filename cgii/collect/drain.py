@@ -3,7 +3,8 @@
 import random
 import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -16,8 +17,10 @@ from cgii.collect import gaps
 from cgii.collect.background import Background
 from cgii.collect.buffer import Batch
 from cgii.collect.inputs.follow import FORGOTTEN, Position
+from cgii.collect.join import Request, requests_of, waiting
+from cgii.collect.refused import set_aside
 from cgii.collect.send import Sender, pack, pause_before_next
-from cgii.collect.spool import Spool
+from cgii.collect.spool import Entry, Spool
 from cgii.model.event import Origin, Raw
 
 log = logs.logger("collect")
@@ -57,6 +60,8 @@ class Drain(Background):
         self._sender = sender
         self._losses = Losses(spool)
         self._tries = 0
+        self._entries: Sequence[Entry] = ()  # the oldest that wait, to be done together …
+        self._left: deque[Request] = deque()  # … and what is still to be sent of them
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -75,18 +80,43 @@ class Drain(Background):
                 self._stop.wait(limits.SEND_REFUSED_SECONDS)
 
     def _turn(self) -> None:
-        entry = self._spool.peek()
-        self._losses.tell_damage()
-        if entry is None:
+        if not self._left and not self._look():
             self._spool.wait(limits.LISTEN_FLUSH_SECONDS)
             return
+        # What has lost its answer comes again as it was, not joined with others.
+        request = self._left[0]
         try:
-            self._sender.send(entry.body)
-            self._spool.done(entry)
+            self._sender.send(request.body)
         except Invalid as error:
-            log.error("batch refused and set aside", reason=str(error), records=entry.records)
-            self._spool.set_aside(entry, str(error))
-            self._losses.tell("gap", "refused", count=entry.records)
+            self._refused(request, error)
+        else:
+            self._sent()
+
+    def _look(self) -> bool:
+        """Whether something waits. What waits together is sent as few requests."""
+        oldest = self._spool.peek()
+        self._losses.tell_damage()
+        if oldest is None:
+            return False
+        self._entries = list(waiting(oldest, self._spool.after))
+        self._left = deque(requests_of(self._entries))
+        return True
+
+    def _sent(self) -> None:
+        if len(self._left) == 1:
+            self._spool.done(*self._entries)
+        self._left.popleft()
+
+    def _refused(self, request: Request, error: Invalid) -> None:
+        if len(request.entries) > 1:  # one of them may be to blame
+            self._left.popleft()
+            self._left.extendleft(reversed(request.apart()))
+            return
+        (entry,) = request.entries
+        log.error("batch refused and set aside", reason=str(error), records=entry.records)
+        set_aside(self._spool.folder, entry, str(error))
+        self._sent()
+        self._losses.tell("gap", "refused", count=entry.records)
 
 
 class Places:

@@ -184,6 +184,11 @@ def pack(batch: Batch) -> bytes:
     }
     if any(convert.bare_ip(raw.peer) for raw in raws):
         body["peers"] = [raw.peer for raw in raws]  # who spoke to the sensor, record by record
+    return packed(body)
+
+
+def packed(body: Mapping[str, Any]) -> bytes:
+    """JSON, compressed."""
     return gzip.compress(orjson.dumps(body), PACK_LEVEL, mtime=0)
 
 

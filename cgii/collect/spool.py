@@ -26,7 +26,7 @@ from cgii.base.errors import Unavailable
 MAGIC = b"CGS1"
 HEAD = struct.Struct(">4sIII")
 SUFFIX = ".seg"
-DAMAGED, REFUSED = "damaged", "refused"  # folders for what is set aside
+DAMAGED = "damaged"  # the folder for what is set aside
 
 log = logs.logger("collect")
 
@@ -144,32 +144,30 @@ class Spool:
                     break
             return None
 
+    def after(self, entry: Entry) -> Entry | None:
+        """The next one, if it can be had without leaving the segment."""
+        segment, offset = entry.after.segment, entry.after.offset
+        with self._lock:
+            if offset >= self._sizes.get(segment, 0):
+                return None
+            return self._read(segment, offset)
+
     def wait(self, seconds: float) -> None:
         """Return when something was appended, or after `seconds`."""
         with self._lock:
             self._lock.wait(seconds)
 
-    def done(self, entry: Entry) -> None:
-        """The centre has it: it need not be kept any longer."""
+    def done(self, *entries: Entry) -> None:
+        """The centre has the oldest, and those that `after` gave: they need not be kept longer."""
+        last = entries[-1]
         with self._lock:
-            self._next = entry.after
-            self.records -= entry.records
+            self._next = last.after
+            self.records -= sum(entry.records for entry in entries)
             while self._times and (not self.records or self._is_next_passed()):
                 self._times.popleft()
-            if entry.after.offset >= self._sizes[entry.at.segment]:
-                self._pass(entry.at.segment)
+            if last.after.offset >= self._sizes[last.at.segment]:
+                self._pass(last.at.segment)
             self._remember()
-
-    def set_aside(self, entry: Entry, reason: str) -> None:
-        """Put a batch that the centre refuses for good out of the way of the others."""
-        folder = self.folder / REFUSED
-        folder.mkdir(exist_ok=True)
-        for old in sorted(folder.iterdir())[: -2 * limits.SPOOL_REFUSED_MAX or None]:
-            old.unlink()
-        name = f"{entry.at.segment:012d}-{entry.at.offset:09d}"
-        (folder / f"{name}.json.gz").write_bytes(entry.body)
-        (folder / f"{name}.txt").write_text(reason + "\n", encoding="utf-8")
-        self.done(entry)
 
     def _stamp(self, at: Place) -> None:
         now = clock.now().timestamp()

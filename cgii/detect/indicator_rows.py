@@ -9,16 +9,18 @@ from sqlalchemy.orm import Session, contains_eager
 from cgii.base import counters, limits
 from cgii.detect.indicators import Finding, Indicators, IndicatorTable, Suspect
 from cgii.model.indicators import Indicator, IndicatorList
+from cgii.store.statements import Prepared
 
-REVISION = select(
-    IndicatorList.id, IndicatorList.updated_at, IndicatorList.indicator_count
-).order_by(IndicatorList.id)
+REVISION = Prepared(
+    select(IndicatorList.id, IndicatorList.updated_at, IndicatorList.indicator_count).order_by(
+        IndicatorList.id
+    )
+)
 
 
 def indicators_revision(session: Session) -> str:
     """Changes whenever `load_indicators` would build something else."""
-    rows = session.execute(REVISION)
-    return ";".join(f"{one}@{at.isoformat()}={count}" for one, at, count in rows)
+    return ";".join("/".join(map(str, row)) for row in REVISION.once(session).all())
 
 
 def load_indicators(session: Session, *, now: datetime) -> Indicators:

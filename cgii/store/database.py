@@ -3,8 +3,9 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from alembic import command
@@ -15,11 +16,13 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from cgii.base.errors import Conflict, Unavailable
 
 BUSY_SECONDS = 30  # a writer waits this long for another; our transactions take milliseconds
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+TURN = "cgii_turn"  # in a connection's notes: that it has the turn to write
 MIGRATION_LOCK = 0x43474949  # one process migrates at a time on PostgreSQL
 
 
@@ -133,7 +136,9 @@ def _engine(url: str, pool_size: int) -> Engine:
     options = {"timeout": BUSY_SECONDS, "isolation_level": None}
     engine = create_engine(url, pool_size=pool_size, connect_args=options)
     event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "begin", _begin)
+    turn = Lock()
+    event.listen(engine, "begin", partial(_begin, turn))
+    event.listen(engine, "checkin", partial(_end_turn, turn))
     return engine
 
 
@@ -161,11 +166,22 @@ def _letter_table(letters: str, others: str) -> dict[int, int]:
     return str.maketrans(letters, others)
 
 
-def _begin(connection: Connection) -> None:
+def _begin(turn: Lock, connection: Connection) -> None:
     # A deferred transaction that turns into a writer fails with "database is locked" at once;
     # an immediate one waits its turn.
-    writes = connection.get_execution_options().get("cgii_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if not connection.get_execution_options().get("cgii_writes", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # SQLite looks again after up to a tenth of a second, while others come and go; threads of
+    # ours follow each other at once. For other processes there is no better way.
+    connection.info[TURN] = turn.acquire(timeout=BUSY_SECONDS)
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _end_turn(turn: Lock, connection: object, record: ConnectionPoolEntry) -> None:
+    """Let the next thread write; a connection comes back however its transaction ended."""
+    if record.info.pop(TURN, False):
+        turn.release()
 
 
 @contextmanager

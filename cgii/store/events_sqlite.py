@@ -31,6 +31,7 @@ from cgii.store.query import parse
 from cgii.store.query_fields import TEXTS, TIMES, named
 from cgii.store.query_times import moment
 from cgii.store.query_tree import Node
+from cgii.store.together import Together
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _FIRST, _LAST = -(2**63), 2**63 - 1
@@ -43,22 +44,33 @@ class SqliteEvents:
     def __init__(self, folder: Path) -> None:
         self._files = MonthFiles(folder)
         self._write_lock = threading.Lock()
+        self._together = Together(self._write, self._write_lock)
         self._at = ("", 0)  # month and inode of the file that is being written or checked
 
     # --- writing ---------------------------------------------------------------------------
 
     def write(self, events: Sequence[Event]) -> int:
-        """Store what is not stored yet, durably; how many were new."""
+        """Store what is not stored yet, durably; how many were new.
+
+        Who waits for another thread to write is written together with all others that wait: most
+        of the work for a small batch is its commit.
+        """
+        return self._together.write(events)
+
+    def _write(self, events: Sequence[Event]) -> set[str]:
+        """Write in one transaction for each month; the ids of what was new."""
         by_month: dict[str, dict[str, Event]] = {}
         # The records of a batch were received together.
         for received_at, some in groupby(events, key=attrgetter("received_at")):
             own = by_month.setdefault(month_of(received_at), {})
             for event in some:
                 own.setdefault(event.id, event)
-        with self._write_lock:
-            return sum(self._write_month(month, by_month[month]) for month in sorted(by_month))
+        new: set[str] = set()
+        for month in sorted(by_month):
+            new |= self._write_month(month, by_month[month])
+        return new
 
-    def _write_month(self, month: str, events: dict[str, Event]) -> int:
+    def _write_month(self, month: str, events: dict[str, Event]) -> set[str]:
         """Write into one month; when a file turns out damaged, once more without it."""
         for _ in range(limits.STORE_TRIES_MAX):
             try:
@@ -78,8 +90,8 @@ class SqliteEvents:
             raise unavailable(error) from error
         self._files.set_aside(month, inode, error)
 
-    def _insert_new(self, month: str, events: dict[str, Event]) -> int | None:
-        """How many were new; None when files came or went meanwhile and nothing is certain."""
+    def _insert_new(self, month: str, events: dict[str, Event]) -> set[str] | None:
+        """The ids of what was new; None when files came or went and nothing is certain."""
         others = self._other_months(month, events)
         near = {_neighbour(month, -1), _neighbour(month, 1)} if _near_edge(month, events) else set()
         locked = near.intersection(others)
@@ -102,7 +114,7 @@ class SqliteEvents:
             if new:
                 events_month.insert(db, list(new.values()))
         # Committed. Had another process put the file aside before, its name is gone from it.
-        return len(new) if self._files.inode(month) == writers[month][1] else None
+        return {*new} if self._files.inode(month) == writers[month][1] else None
 
     @contextmanager
     def _transaction(self, month: str) -> Iterator[tuple[sqlite3.Connection, int]]:

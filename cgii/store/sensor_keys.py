@@ -1,9 +1,9 @@
 """A sensor's keys: made known with an invitation, changed by itself, believed or not."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, delete, exists, or_, select, text
 from sqlalchemy.orm import Session
 
 from cgii.base import limits
@@ -12,11 +12,50 @@ from cgii.base.ids import hash_token
 from cgii.base.signatures import KEY_BYTES, Signed, key_id
 from cgii.model.records import Sensor
 from cgii.model.sensors import SensorInvitation, SensorKey, SensorNonce
+from cgii.model.table import UTCDateTime
 from cgii.store.act import Act
 from cgii.store.sensors import end_keys, no_token
+from cgii.store.statements import Prepared
 
 BEFORE = "Esta petición firmada ya se recibió; firme cada una de nuevo."
+UNKNOWN = "El centro no conoce la llave de este sensor, o fue revocada."
 USED_AGAIN = timedelta(hours=1)  # how exactly the last use of a key is known
+# What every signed request asks and writes.
+_SAME_NONCE = (SensorNonce.key_id == bindparam("key_id"), SensorNonce.nonce == bindparam("nonce"))
+FOUND = Prepared(
+    select(
+        Sensor.id,
+        Sensor.entity_id,
+        SensorKey.public_key,
+        exists().where(*_SAME_NONCE).label("was_here"),
+    )
+    .join(SensorKey, SensorKey.sensor_id == Sensor.id)
+    .where(
+        SensorKey.key_id == bindparam("key_id"),
+        SensorKey.ended_at.is_(None),
+        Sensor.revoked_at.is_(None),
+    )
+)
+LIVE = Prepared(
+    select(or_(SensorKey.used_at.is_(None), SensorKey.used_at < bindparam("since"))).where(
+        SensorKey.key_id == bindparam("key_id"), SensorKey.ended_at.is_(None)
+    )
+)
+NEW_NONCE = Prepared(
+    text(
+        "INSERT INTO sensor_nonce (key_id, nonce, expires_at) "
+        "VALUES (:key_id, :nonce, :expires_at) ON CONFLICT (key_id, nonce) DO NOTHING"
+    ).bindparams(bindparam("expires_at", type_=UTCDateTime()))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key in force: whose it is, and its public part, which never changes."""
+
+    sensor_id: int
+    entity_id: int | None
+    public: bytes
 
 
 def accept_invitation(act: Act, secret: str, public: bytes) -> Sensor:
@@ -63,24 +102,19 @@ def renew_key(act: Act, sensor: Sensor, public: bytes) -> None:
                key=number)  # fmt: skip
 
 
-def find_key(session: Session, signed: Signed) -> tuple[Sensor, bytes]:
-    """The sensor and the public key that a request names. Raises NotSignedIn."""
-    found = session.execute(
-        select(Sensor, SensorKey.public_key)
-        .join(SensorKey, SensorKey.sensor_id == Sensor.id)
-        .where(
-            SensorKey.key_id == signed.key_id,
-            SensorKey.ended_at.is_(None),
-            Sensor.revoked_at.is_(None),
-        )
-    ).first()
+def find_key(session: Session, signed: Signed) -> KnownKey:
+    """The key that a request names. Raises NotSignedIn, also if the request was here before."""
+    asked = {"key_id": signed.key_id, "nonce": signed.nonce}
+    found = FOUND.once(session, asked).first()
     if found is None:
-        raise NotSignedIn("El centro no conoce la llave de este sensor, o fue revocada.")
-    return found[0], bytes.fromhex(found[1])
+        raise NotSignedIn(UNKNOWN)
+    if found.was_here:
+        raise NotSignedIn(BEFORE)
+    return KnownKey(found.id, found.entity_id, bytes.fromhex(found.public_key))
 
 
-def check_fresh(session: Session, signed: Signed, *, now: datetime) -> None:
-    """Raise NotSignedIn for a genuine request whose time is not now, or that was here before."""
+def check_time(signed: Signed, now: datetime) -> None:
+    """Raise NotSignedIn for a genuine request that was not signed now."""
     off = signed.created - int(now.timestamp())
     if abs(off) > limits.SIGNATURE_AGE_SECONDS_MAX:
         raise NotSignedIn(
@@ -88,30 +122,31 @@ def check_fresh(session: Session, signed: Signed, *, now: datetime) -> None:
             "reloj del sensor.",
             seconds=off,
         )
-    if session.scalar(
-        select(SensorNonce.id).where(
-            SensorNonce.key_id == signed.key_id, SensorNonce.nonce == signed.nonce
-        )
-    ):
-        raise NotSignedIn(BEFORE)
 
 
 def use(session: Session, signed: Signed, *, now: datetime) -> None:
-    """Write down, with what a request does, that it was here. Raises NotSignedIn as before.
+    """Write down, with what a request does, that it was here.
 
-    A key's first use ends the ones before it.
+    Raises NotSignedIn if it was here before, at another time, or by a key that is not in force.
     """
-    key = _live(session, signed.key_id)
+    key = LIVE.once(session, {"key_id": signed.key_id, "since": now - USED_AGAIN}).first()
     if key is None:
-        raise NotSignedIn("El centro no conoce la llave de este sensor, o fue revocada.")
-    check_fresh(session, signed, now=now)
-    created = datetime.fromtimestamp(signed.created, UTC)
-    expires_at = created + timedelta(seconds=2 * limits.SIGNATURE_AGE_SECONDS_MAX)
-    session.add(SensorNonce(key_id=signed.key_id, nonce=signed.nonce, expires_at=expires_at))
-    try:
-        session.flush()  # a nonce that is there already shows now
-    except IntegrityError as error:
-        raise NotSignedIn(BEFORE) from error
+        raise NotSignedIn(UNKNOWN)
+    check_time(signed, now)
+    expires_at = datetime.fromtimestamp(signed.created, UTC) + timedelta(
+        seconds=2 * limits.SIGNATURE_AGE_SECONDS_MAX
+    )
+    nonce = {"key_id": signed.key_id, "nonce": signed.nonce, "expires_at": expires_at}
+    if not NEW_NONCE.once(session, nonce).rowcount:
+        raise NotSignedIn(BEFORE)
+    if key[0]:
+        _note_use(session, signed.key_id, now)
+
+
+def _note_use(session: Session, number: str, now: datetime) -> None:
+    """A key's first use ends the ones before it; later ones are known by the hour."""
+    key = _live(session, number)
+    assert key is not None
     if key.used_at is None:
         older = select(SensorKey).where(
             SensorKey.sensor_id == key.sensor_id,
@@ -120,8 +155,7 @@ def use(session: Session, signed: Signed, *, now: datetime) -> None:
         )
         for one in session.scalars(older):
             one.ended_at = now
-    if key.used_at is None or now - key.used_at > USED_AGAIN:
-        key.used_at = now
+    key.used_at = now
 
 
 def _add_key(act: Act, sensor: Sensor, public: bytes) -> None:

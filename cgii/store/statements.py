@@ -1,4 +1,4 @@
-"""Statements that run for many rows: compiled once, a row costs little more than its values.
+"""Statements that run for many rows, or all the time: compiled once, they cost little more.
 
 SQLAlchemy looks at each row of a statement by itself, which costs more than the database's own
 work. Here the rows come as columns, and a value that stands in all of them is made once.
@@ -8,16 +8,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from types import MappingProxyType
 from typing import Any
 
 import orjson
 from sqlalchemy import (
     JSON,
     ColumnElement,
+    CursorResult,
     Dialect,
+    Executable,
     Insert,
     String,
-    Update,
     any_,
     bindparam,
     func,
@@ -38,10 +40,13 @@ class Same:
     value: Any  # as the column's type takes it
 
 
-class Prepared:
-    """An INSERT or UPDATE with named values, for any database."""
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-    def __init__(self, statement: Insert | Update, names: Sequence[str] = ()) -> None:
+
+class Prepared:
+    """A statement with named values, for any database."""
+
+    def __init__(self, statement: Executable, names: Sequence[str] = ()) -> None:
         self._statement = statement
         self._names = tuple(names)
         self._made: dict[str, _Made] = {}  # by kind of database
@@ -63,6 +68,18 @@ class Prepared:
                 made.text, [dict(zip(made.order, row, strict=True)) for row in rows]
             )
 
+    def once(self, session: Session, values: Mapping[str, Any] = NOTHING) -> CursorResult[Any]:
+        """Run it with one value for each name; rows come as the driver gives them.
+
+        So it is no way to read a date, and what the session still holds back is not written first.
+        """
+        connection = session.connection()
+        made = self._made_for(connection.dialect)
+        found = [made.one(name, values[name]) for name in made.order]
+        if made.is_positional:
+            return connection.exec_driver_sql(made.text, tuple(found))
+        return connection.exec_driver_sql(made.text, dict(zip(made.order, found, strict=True)))
+
     def _made_for(self, dialect: Dialect) -> "_Made":
         with self._lock:
             made = self._made.get(dialect.name)
@@ -80,10 +97,14 @@ class _Made:
     is_positional: bool
     converters: Mapping[str, Any]  # SQLAlchemy's, or None
 
+    def one(self, name: str, value: Any) -> Any:
+        convert = self.converters[name]
+        return convert(value) if convert else value
+
     def converted(self, name: str, values: Values | Same, count: int) -> Values:
         convert = self.converters[name]
         if isinstance(values, Same):
-            return [convert(values.value) if convert else values.value] * count
+            return [self.one(name, values.value)] * count
         if not convert:
             return values
         known: dict[int, Any] = {}  # by the value's identity: many rows share one
@@ -93,9 +114,11 @@ class _Made:
         return [known[id(value)] for value in values]
 
 
-def _make(statement: Insert | Update, names: Sequence[str], dialect: Dialect) -> _Made:
+def _make(statement: Executable, names: Sequence[str], dialect: Dialect) -> _Made:
     is_insert = isinstance(statement, Insert)
-    made = statement.compile(dialect=dialect, column_keys=list(names) if is_insert else None)
+    made: Any = statement.compile(  # type: ignore[attr-defined]  # every kind of ours has it
+        dialect=dialect, column_keys=list(names) if is_insert else None
+    )
     order = list(getattr(made, "positiontup", None) or made.binds)
     converters = {name: _converter(bind.type, dialect) for name, bind in made.binds.items()}
     return _Made(str(made), order, bool(made.positional), converters)

@@ -27,6 +27,7 @@ from cgii.web.middleware import BodyAllowance, BodyLimit, Observing, TellingTime
 from cgii.web.pace import Pace
 from cgii.web.pages import PAGES
 from cgii.web.postponed import Postponed, Postponing
+from cgii.web.senders import KnownKeys
 
 # Routes are tried one after the other, so what machines ask for all day comes first.
 ROUTERS: tuple[APIRouter, ...] = (*API, *PAGES)
@@ -57,6 +58,7 @@ def create_app(centre: Centre) -> FastAPI:
     app.state.pace = Pace()
     app.state.ingest_places = IngestPlaces(centre.settings.ingest_records_per_second)
     app.state.postponed = postponed
+    app.state.known_keys = KnownKeys()
     app.state.served = frozenset(guarded.route.path for guarded in guarded_routes(ROUTERS))
     for kind in (CgiiError, HTTPException, RequestValidationError, Redo):
         app.add_exception_handler(kind, _answer)

@@ -5,19 +5,28 @@ A sensor signs (RFC 9421, see `base.signatures`); another program shows the toke
 
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Lock
 
 from fastapi import Request
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from cgii.base.errors import NotSignedIn
+from cgii.base import limits
+from cgii.base.errors import NotSignedIn, Unavailable
 from cgii.base.ids import hash_token
 from cgii.base.signatures import Signed, is_genuine, read_signed
 from cgii.centre import Centre
 from cgii.model.records import Sensor
 from cgii.store import sensor_keys
+from cgii.store.sensor_keys import KnownKey
+from cgii.store.statements import Prepared
 
+BY_TOKEN = Prepared(
+    select(Sensor.id, Sensor.entity_id).where(
+        Sensor.token_hash == bindparam("hash_"), Sensor.revoked_at.is_(None)
+    )
+)
 MISSING = "Falta el token del sensor: «Authorization: Bearer <token>», o la firma de la petición."
 
 
@@ -29,6 +38,7 @@ class Sender:
     entity_id: int | None
     signed: Signed | None = None
     now: datetime | None = None
+    key: KnownKey | None = None  # that signed
 
     @property
     def owner(self) -> str:
@@ -42,6 +52,66 @@ class Sender:
         """
         if self.signed is not None and self.now is not None:
             sensor_keys.use(session, self.signed, now=self.now)
+
+
+class KnownKeys:
+    """Keys that signed before, so that whose place in the line a batch takes costs no query.
+
+    What is remembered decides nothing else: `check` asks the record again, before anything is done
+    for the batch, and `Sender.enter` in the transaction. So a key that was revoked by whatever
+    process is refused at once.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, KnownKey] = {}
+        self._lock = Lock()
+
+    def get(self, key_id: str) -> KnownKey | None:
+        """What is remembered of a key."""
+        return self._known.get(key_id)
+
+    def check(self, session: Session, sender: Sender) -> None:
+        """Raise NotSignedIn if the key is not in force any more, or the request was here before.
+
+        Raises Unavailable if the sensor has become another's.
+        """
+        if sender.signed is None:
+            return  # its token was looked up for this request
+        try:
+            key = sensor_keys.find_key(session, sender.signed)
+        except NotSignedIn:
+            self._forget(sender.signed)
+            raise
+        if key != sender.key:
+            self._forget(sender.signed)
+            raise Unavailable("El sensor cambió de entidad. Reenvíe el lote.")
+
+    def remember(self, signed: Signed, key: KnownKey) -> None:
+        """Keep a key that signed a genuine request."""
+        with self._lock:
+            self._known[signed.key_id] = key
+            while len(self._known) > limits.KEYS_KNOWN_MAX:
+                del self._known[next(iter(self._known))]
+
+    def _forget(self, signed: Signed) -> None:
+        with self._lock:
+            self._known.pop(signed.key_id, None)
+
+
+async def batch_sender(request: Request, centre: Centre, known: KnownKeys) -> Sender:
+    """As `known_sender`, but a key that is remembered is looked up later: see `KnownKeys`."""
+    signed = read_signed(request.headers)
+    key = None if signed is None else known.get(signed.key_id)
+    if signed is None or key is None:
+        sender = await known_sender(request, centre)
+        if sender.key is not None and sender.signed is not None:
+            known.remember(sender.signed, sender.key)
+        return sender
+    body = await request.body()
+    # To wait for a thread takes longer than to check a small body.
+    if len(body) <= limits.CHECKED_AT_ONCE_BYTES:
+        return _signer(signed, key, request, body, now=centre.clock())
+    return await run_in_threadpool(_signer, signed, key, request, body, now=centre.clock())
 
 
 async def known_sender(request: Request, centre: Centre) -> Sender:
@@ -66,22 +136,22 @@ def by_token(centre: Centre, header: str) -> Sender:
     if not token:
         raise NotSignedIn(MISSING)
     with centre.database.reading() as session:
-        sensor = session.scalar(
-            select(Sensor).where(
-                Sensor.token_hash == hash_token(token), Sensor.revoked_at.is_(None)
-            )
-        )
-        if sensor is None:
-            raise NotSignedIn("El token del sensor no es válido o fue revocado.")
-        return Sender(sensor.id, sensor.entity_id)
+        found = BY_TOKEN.once(session, {"hash_": hash_token(token)}).first()
+    if found is None:
+        raise NotSignedIn("El token del sensor no es válido o fue revocado.")
+    return Sender(found.id, found.entity_id)
 
 
 def _by_signature(centre: Centre, signed: Signed, request: Request, body: bytes) -> Sender:
-    now = centre.clock()
     with centre.database.reading() as session:
-        sensor, public = sensor_keys.find_key(session, signed)
-        path = request.url.path
-        if not is_genuine(signed, public, method=request.method, path=path, body=body):
-            raise NotSignedIn("La firma no corresponde a esta petición.")
-        sensor_keys.check_fresh(session, signed, now=now)
-        return Sender(sensor.id, sensor.entity_id, signed, now)
+        key = sensor_keys.find_key(session, signed)
+    return _signer(signed, key, request, body, now=centre.clock())
+
+
+def _signer(
+    signed: Signed, key: KnownKey, request: Request, body: bytes, *, now: datetime
+) -> Sender:
+    if not is_genuine(signed, key.public, method=request.method, path=request.url.path, body=body):
+        raise NotSignedIn("La firma no corresponde a esta petición.")
+    sensor_keys.check_time(signed, now)
+    return Sender(key.sensor_id, key.entity_id, signed, now, key)

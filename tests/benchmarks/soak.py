@@ -49,12 +49,14 @@ class Answers:
     seconds: list[float] = field(default_factory=list)  # of each 200
     refused: list[str] = field(default_factory=list)  # what no sensor should be told
     lock: threading.Lock = field(default_factory=threading.Lock)
+    watched: threading.Event = field(default_factory=threading.Event)
 
-    def forget(self) -> None:
+    def watch(self) -> None:
         """Begin anew: of all who connect at once, some are told to come again."""
         with self.lock:
             self.statuses.clear()
             self.seconds.clear()
+        self.watched.set()
 
 
 class Line(httpx2.HTTPTransport):
@@ -93,7 +95,9 @@ class Sensor(threading.Thread):
 
     def run(self) -> None:
         """Keep to the times; who is late sends the next at once."""
-        self._deliver(self._packed(0))  # all are connected before anybody is watched
+        self._deliver(self._packed(0))
+        # Who goes on while others still connect stands in their line, and is measured by it.
+        self._answers.watched.wait(END_SECONDS)
         at = time.monotonic() + PAUSE_SECONDS * self._chance.random()
         while not self._over.wait(max(0.0, at - time.monotonic())):
             self._deliver(self._packed(self.acknowledged))

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from cgii.model.alerts import CorrelationWindow
 from cgii.store.database import Database
@@ -18,6 +18,15 @@ MOVE = Prepared(
     update(CorrelationWindow)
     .where(CorrelationWindow.key_hash == bindparam("hash_"))
     .values(due_at=bindparam("due_"), key=bindparam("key_"))
+)
+REMOVE = Prepared(
+    delete(CorrelationWindow).where(
+        CorrelationWindow.key_hash == bindparam("hash_"),
+        CorrelationWindow.last_at < bindparam("until_"),
+    )
+)
+ALL = Prepared(
+    select(CorrelationWindow.key_hash, CorrelationWindow.due_at.is_(None).label("is_late"))
 )
 HASHES = ["a%s", "b:c", "ñ'\"\\"]
 
@@ -64,3 +73,14 @@ def test_a_list_is_one_value_whatever_stands_in_it(record: Database) -> None:
         for asked in ([], HASHES[1:], [*HASHES, *map(str, range(2_000))]):
             found = session.scalars(query, {"hashes": asked}).all()
             assert set(found) == set(asked) & set(HASHES)
+
+
+def test_one_statement_tells_what_it_found_and_how_many_rows_it_changed(record: Database) -> None:
+    with record.transaction() as session:
+        INSERT.run(session, rows(2))
+        gone = REMOVE.once(session, {"hash_": HASHES[0], "until_": NOW + timedelta(seconds=1)})
+        assert gone.rowcount == 1
+        assert REMOVE.once(session, {"hash_": "none", "until_": NOW}).rowcount == 0
+    with record.reading() as session:
+        (found,) = ALL.once(session).all()
+        assert (found.key_hash, found.is_late) == (HASHES[1], False)

@@ -96,13 +96,13 @@ def test_three_hundred_sensors_that_return_at_once_are_all_served(
         marks = session.scalar(select(func.count()).select_from(Batch))
         marked = session.scalar(select(func.sum(Batch.record_count)))
     assert centre.events.count(EventQuery()) == SENSORS * BATCHES * LINES == marked
-    assert marks == SENSORS * BATCHES
+    assert marks == SENSORS  # what waited in a queue was sent as one
     centre.close()
     assert set(Line.answers) <= {200, 429, 503}
-    assert Line.answers[200] == SENSORS * BATCHES  # none was answered twice
+    assert Line.answers[200] == SENSORS  # none was answered twice
     refused = Line.answers[429] + Line.answers[503]
     # They ask again, and do not storm: a slow machine may refuse more, each once in a second.
-    assert refused < max(3 * SENSORS * BATCHES, SENSORS * took)
+    assert refused < max(3 * SENSORS, SENSORS * took)
     assert "Traceback" not in running.log.read_text()
     _check_start(running, empty)
 

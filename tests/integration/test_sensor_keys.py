@@ -1,7 +1,8 @@
 """Sensors that sign: invited once, believed while their key holds, each request once."""
 
+import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -24,6 +25,7 @@ from cgii.model.sensors import (
     SensorSettings,
 )
 from cgii.store import sensor_reports, sensors
+from cgii.store.events import EventQuery
 from tests.make import make_entity, make_user
 from tests.make_web import Pages, make_centre, make_pages
 
@@ -425,3 +427,91 @@ def test_an_answer_tells_nothing_of_the_inside(pages: Pages) -> None:
     client: TestClient = pages.visit()
     assert client.get(ENROL).status_code == 405
     assert client.post(ENROL, content=b"{}").status_code == 422
+
+
+# --- two processes over one record, each of which remembers keys
+@pytest.fixture
+def other(pages: Pages, centre: Centre) -> Iterator[Pages]:
+    """A second process."""
+    second = Centre(centre.settings, now=centre.clock)
+    yield make_pages(second)
+    second.close()
+
+
+EPOCHS = itertools.count()
+Own = Callable[[int], dict[str, Any]]
+
+
+@pytest.fixture
+def own() -> Own:
+    """As `batch`, in an epoch of the test's own: the events of all tests are in one store."""
+    epoch = f"own {next(EPOCHS)}"
+    return lambda seq: {**batch(seq), "epoch": epoch}
+
+
+def stored(centre: Centre) -> int:
+    return centre.events.count(EventQuery())
+
+
+@pytest.mark.parametrize("by_revoking", [True, False])
+def test_a_key_that_ended_in_one_process_is_refused_at_once_by_another_that_knows_it(
+    pages: Pages, other: Pages, own: Own, by_revoking: bool
+) -> None:
+    machine = enrolled(pages)
+    there = Machine(other, machine.key)
+    assert [there.post(INGEST, own(seq))[0] for seq in (1, 2)] == [200, 200]
+    before = stored(other.centre)
+    if by_revoking:
+        with pages.centre.database.transaction() as session:
+            sensor = session.scalars(select(Sensor)).one()
+            sensors.revoke_sensor(pages.centre.act(session), sensor)
+    else:
+        new = SecretKey.fresh()
+        assert machine.renew(new)[0] == 200
+        assert Machine(pages, new).post(INGEST, own(3))[0] == 200
+        before += 1
+    assert there.post(INGEST, own(4))[0] == 401
+    assert there.post(INGEST, own(5))[0] == 401
+    assert stored(other.centre) == before  # it was refused before anything was kept
+    with pages.centre.database.reading() as session:
+        assert session.scalars(select(Batch).where(Batch.seq >= 4)).all() == []
+
+
+def test_a_request_has_its_effect_once_in_all_processes(
+    pages: Pages, other: Pages, own: Own
+) -> None:
+    machine = enrolled(pages)
+    there = Machine(other, machine.key)
+    assert there.post(INGEST, own(1))[0] == 200  # it is remembered there
+    body = orjson.dumps(own(2))
+    headers = machine.headers(INGEST, body)
+    assert machine.post(INGEST, body, headers)[0] == 200
+    status, answer = there.post(INGEST, body, headers)
+    assert (status, "ya se recibió" in answer["detail"]) == (401, True)
+
+
+def test_who_only_names_a_key_that_is_remembered_gets_nowhere(pages: Pages, own: Own) -> None:
+    machine = enrolled(pages)
+    assert [machine.post(INGEST, own(seq))[0] for seq in (1, 2)] == [200, 200]
+    body = orjson.dumps(own(3))
+    headers = machine.headers(INGEST, body)
+    forged = SecretKey.fresh().headers("POST", INGEST, body, now=NOW)["Signature"]
+    assert machine.post(INGEST, body, {**headers, "Signature": forged})[0] == 401
+    assert machine.post(INGEST, orjson.dumps(own(4)), headers)[0] == 401
+    machine.off = timedelta(minutes=6)
+    assert machine.post(INGEST, own(5))[0] == 401
+    with pages.centre.database.reading() as session:
+        assert {*session.scalars(select(Batch.seq))} == {1, 2}
+
+
+def test_what_a_sensor_sends_after_it_changed_hands_is_its_new_entitys(
+    pages: Pages, entity: Entity, own: Own
+) -> None:
+    machine = enrolled(pages)
+    assert machine.post(INGEST, own(1))[0] == 200
+    with pages.centre.database.transaction() as session:
+        session.scalars(select(Sensor)).one().entity_id = entity.id
+    assert machine.post(INGEST, own(2))[0] == 503  # and comes again
+    assert machine.post(INGEST, own(2))[0] == 200
+    found = pages.centre.events.search(EventQuery(size=500)).events
+    assert sorted(one.entity_id or 0 for one in found)[-1] == entity.id

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import func, select
 
 from cgii.cli.local import deliver_to, positions_of
 from cgii.collect.buffer import Batch
@@ -10,7 +11,10 @@ from cgii.collect.inputs.follow import FORGOTTEN, Position
 from cgii.model.alerts import AlertGroup
 from cgii.model.entities import EntityDomain
 from cgii.model.event import Origin, Raw
+from cgii.model.records import Batch as Mark
+from cgii.model.records import SourceVolume
 from cgii.pipeline import take
+from cgii.store.events import EventQuery
 from tests.make import make_entity
 from tests.make_web import make_centre
 
@@ -63,4 +67,46 @@ def test_a_place_without_records_is_kept_also_after_its_first_batch_and_forgotte
     assert positions_of(centre) == {origin.stream: done}
     deliver(Batch(origin, [], (Position(origin.stream, "a", FORGOTTEN, 1),)))
     assert positions_of(centre) == {}
+    centre.close()
+
+
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        [(0, 4), (0, 10)],  # joined with what came after it
+        [(0, 10), (0, 4), (4, 10)],  # committed together, and told again one by one
+        [(0, 4), (4, 7), (7, 10), (0, 10)],
+        [(0, 4), (4, 7), (0, 7), (4, 10), (7, 10)],
+        [(4, 7), (0, 10)],
+        [(0, 4), (7, 10), (2, 9)],
+        [(0, 10), (0, 10)],
+    ],
+)
+def test_a_record_is_counted_once_however_its_batches_are_cut(
+    tmp_path: Path, cuts: list[tuple[int, int]]
+) -> None:
+    centre = make_centre(tmp_path)
+    origin = Origin("linux_auth", "sensor:1/linux_auth", "e")
+    bad = (3, 5)  # two that nobody can read
+    raws = [Raw(n, b"?" if n in bad else failed_login(n)) for n in range(10)]
+    for begin, end in cuts:
+        take(centre, origin, raws[begin:end])
+    assert all(take(centre, origin, raws[begin:end]).repeated for begin, end in cuts)
+    with centre.database.reading() as session:
+        volume = session.scalars(select(SourceVolume)).one()
+        assert (volume.event_count, volume.reject_count) == (8, 2)
+    assert centre.events.count(EventQuery()) == 8
+    centre.close()
+
+
+def test_a_joined_batch_takes_the_place_of_those_within_it(tmp_path: Path) -> None:
+    centre = make_centre(tmp_path)
+    origin = Origin("linux_auth", "sensor:1/linux_auth", "e")
+    raws = [Raw(n, failed_login(n)) for n in range(10)]
+    for begin, end in ((0, 4), (4, 7), (0, 10)):
+        take(centre, origin, raws[begin:end])
+    with centre.database.reading() as session:
+        assert session.scalar(select(func.sum(Mark.record_count))) == 10
+    assert take(centre, origin, raws[5:9]).repeated
+    assert not take(centre, Origin(origin.source, origin.stream, "f"), raws[5:9]).repeated
     centre.close()

@@ -13,13 +13,14 @@ from cgii.web.api import (
     sensors,
 )
 
+# Routes are tried in this order, and sensors ask most often.
 API: tuple[APIRouter, ...] = (
+    ingest.router,
     alerts.router,
     boards.router,
     description.router,
     events.router,
     incidents.router,
-    ingest.router,
     notices.router,
     sensors.router,
 )

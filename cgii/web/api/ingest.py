@@ -1,6 +1,7 @@
 """Accepts pushed batches of records: authenticated, bounded, answered after all is committed."""
 
 import zlib
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,12 +13,12 @@ from cgii.base import limits
 from cgii.base.errors import Invalid
 from cgii.centre import Centre
 from cgii.model.event import Origin, Raw
-from cgii.pipeline import take
+from cgii.pipeline import Receipt, take
 from cgii.web.access import token_only
 from cgii.web.answers import JsonResponse
 from cgii.web.ingest_places import IngestPlaces
 from cgii.web.postponed import ComeAgain
-from cgii.web.senders import Sender, known_sender
+from cgii.web.senders import KnownKeys, Sender, batch_sender
 
 PATH = "/api/v1/ingest"
 router = APIRouter(tags=["ingest"])
@@ -35,16 +36,18 @@ async def ingest(request: Request) -> JsonResponse:
     that everything is on disk; on 429, 503 or no answer at all, send the same batch again.
     """
     centre: Centre = request.app.state.centre
-    sender = await known_sender(request, centre)
+    known: KnownKeys = request.app.state.known_keys
+    sender = await batch_sender(request, centre, known)
     body = await request.body()  # bounded by the guard in front of every route
     encoding = request.headers.get("content-encoding", "")
     places: IngestPlaces = request.app.state.ingest_places
     try:
         async with places.place(sender.owner):
-            origin, raws = await run_in_threadpool(_read, sender, body, encoding)
-            places.spend(sender.owner, len(raws))
-            committed = partial(take, centre, origin, raws, enter=sender.enter)
-            receipt = await run_in_threadpool(committed)
+            batch = Sent(sender, body, encoding)
+            try:
+                receipt = await run_in_threadpool(_take, centre, known, batch)
+            finally:
+                places.spend(sender.owner, batch.records)
     except ComeAgain as refusal:
         if refusal.reason == "pace":  # a line may be short again in a moment
             request.app.state.postponed.remember(request.headers, refusal.seconds)
@@ -57,6 +60,25 @@ async def ingest(request: Request) -> JsonResponse:
             "repeated": receipt.repeated,
         }
     )
+
+
+@dataclass
+class Sent:
+    """A batch as it came; `records` when it was read."""
+
+    sender: Sender
+    body: bytes
+    encoding: str
+    records: int = 0
+
+
+def _take(centre: Centre, known: KnownKeys, sent: Sent) -> Receipt:
+    """Read and commit a batch, in one go: each change of threads costs as much as a query."""
+    sender = sent.sender
+    origin, raws = _read(sender, sent.body, sent.encoding)
+    sent.records = len(raws)
+    check = partial(known.check, sender=sender)
+    return take(centre, origin, raws, check=check, enter=sender.enter)
 
 
 def _unpack(body: bytes, encoding: str) -> bytes:

@@ -80,7 +80,7 @@ async def enrol(request: Request) -> JsonResponse:
 def _enrol(centre: Centre, sent: EnrolBody, public: bytes, signed: Signed) -> dict[str, Any]:
     with centre.database.transaction() as session:
         act = centre.act(session, via="enrolment")
-        sensor_keys.check_fresh(session, signed, now=act.now)
+        sensor_keys.check_time(signed, act.now)
         sensor = sensor_keys.accept_invitation(act, sent.invitation, public)
         session.flush()  # the key is looked for among the rows
         sensor_keys.use(session, signed, now=act.now)

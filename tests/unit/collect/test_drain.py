@@ -19,6 +19,7 @@ from cgii.collect.spool import Spool
 from cgii.model.event import Origin, Raw
 
 ORIGIN = Origin("syslog", "syslog:udp:here/syslog", "e1")
+BAD = "bad"  # a record that no centre takes
 
 
 class Centre:
@@ -26,16 +27,21 @@ class Centre:
 
     def __init__(self, answers: list[int], enough: int) -> None:
         self.answers = answers
+        self.asked: list[list[str]] = []  # the records of each request
         self.kept: list[str] = []
         self.done = threading.Event()
         self._enough = enough
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
         status = self.answers.pop(0) if self.answers else 200
+        records = orjson.loads(gzip.decompress(request.content))["records"]
+        self.asked.append(records)
         if status == 0:
             raise httpx2.ConnectError("refused")
+        if BAD in records:
+            status = 422
         if status == 200:
-            self.kept += orjson.loads(gzip.decompress(request.content))["records"]
+            self.kept += records
         if len(self.kept) >= self._enough:
             self.done.set()
         return httpx2.Response(status, json={"events": 0})
@@ -87,16 +93,50 @@ def test_all_is_sent_in_order_whatever_the_centre_says_first(
 
 def test_a_batch_that_is_refused_for_good_holds_up_no_other(spool: Spool, tmp_path: Path) -> None:
     keep = keeper(spool, Places(tmp_path / "places.json"))
-    keep(batch("bad", "worse"))
+    keep(batch(BAD, "worse"))
     keep(batch("good", seq=2))
-    centre = Centre([422], 2)
+    centre = Centre([], 2)
     sent(spool, centre)
 
+    assert centre.asked[:3] == [[BAD, "worse", "good"], [BAD, "worse"], ["good"]]
+    assert spool.records == 0
     assert centre.kept[0] == "good"
     told = orjson.loads(centre.kept[1])
     assert (told["kind"], told["reason"], told["count"]) == ("gap", "refused", 2)
     (reason,) = (spool.folder / "refused").glob("*.txt")
     assert "422" in reason.read_text()
+
+
+def test_what_waits_is_one_request_and_comes_again_as_it_was(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = keeper(spool, Places(tmp_path / "places.json"))
+    keep(batch("a", "b"))
+    keep(batch("c", seq=2))
+    centre = Centre([0, 503], 4)
+
+    def pause(tries: int, error: Unavailable, share: float) -> float:
+        if not tries:  # the centre may have taken it all the same
+            keep(batch("d", seq=3))
+        return 0.0
+
+    monkeypatch.setattr("cgii.collect.drain.pause_before_next", pause)
+    sent(spool, centre)
+
+    assert centre.asked == [["a", "b", "c"]] * 3 + [["d"]]
+    assert spool.records == 0
+
+
+def test_a_batch_that_waits_alone_is_sent_as_it_is(spool: Spool, tmp_path: Path) -> None:
+    keep = keeper(spool, Places(tmp_path / "places.json"))
+    centre = Centre([], 1)
+    keep(batch("a"))
+    sent(spool, centre)
+    centre = Centre([], 1)
+    keep(batch("b", seq=1))
+    sent(spool, centre)
+
+    assert centre.asked == [["b"]]
 
 
 def test_damage_is_told_to_the_centre(tmp_path: Path) -> None:

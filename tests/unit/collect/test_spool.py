@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cgii.base import limits
 from cgii.base.errors import Unavailable
+from cgii.collect.refused import set_aside
 from cgii.collect.spool import HEAD, MAGIC, Spool
 
 
@@ -203,7 +204,8 @@ def test_of_what_was_refused_only_the_newest_is_kept(
         spool.append(b"%d" % number, 1)
         entry = spool.peek()
         assert entry is not None
-        spool.set_aside(entry, "no")
+        set_aside(spool.folder, entry, "no")
+        spool.done(entry)
     kept = sorted((tmp_path / "refused").glob("*.gz"))
 
     assert [file.read_bytes() for file in kept] == [b"3", b"4", b"5"]
@@ -254,7 +256,8 @@ def test_what_the_centre_refuses_for_good_lies_beside_with_the_reason(tmp_path: 
     spool.append(b"good", 1)
     entry = spool.peek()
     assert entry is not None
-    spool.set_aside(entry, "no se entiende")
+    set_aside(spool.folder, entry, "no se entiende")
+    spool.done(entry)
 
     assert drained(spool) == [b"good"]
     files = sorted((tmp_path / "refused").iterdir())
@@ -384,3 +387,19 @@ def test_after_a_start_what_waits_is_as_old_as_its_segment(tmp_path: Path) -> No
     spool.append(b"y", 1)
     assert drained(spool) == [b"x", b"y"]
     assert spool.oldest_at is None
+
+
+def test_several_are_done_at_once_up_to_the_end_of_their_segment(tmp_path: Path) -> None:
+    spool = begin(tmp_path, segment_bytes=120)
+    for number in range(6):
+        spool.append(b"%d" % number * 30, number)
+    oldest = spool.peek()
+    assert oldest is not None
+    together = [oldest]
+    while (following := spool.after(together[-1])) is not None:
+        together.append(following)
+    assert [entry.records for entry in together] == [0, 1, 2]
+    spool.done(*together)
+
+    assert spool.records == 3 + 4 + 5
+    assert drained(spool) == [b"%d" % number * 30 for number in (3, 4, 5)]
