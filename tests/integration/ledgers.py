@@ -1,5 +1,6 @@
 """Senders that keep a ledger of what was acknowledged, for the test that kills the centre."""
 
+import http.client
 import json
 import math
 import os
@@ -45,7 +46,7 @@ def post(centre: Addressed, path: str, body: object, **headers: str) -> bytes | 
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return bytes(answer.read())
-    except (urllib.error.URLError, OSError):
+    except (urllib.error.URLError, http.client.HTTPException, OSError):
         return None
 
 
