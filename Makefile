@@ -12,24 +12,24 @@ FOR_PDF := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-cor
 FOR_TESTS := $(FOR_PDF) postgresql rabbitmq-server chromium libpcap0.8
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench crash soak wheel lint check manual assets packages packages-for-tests
+.PHONY: help run test bench crash soak wheel lint check manual assets bytecode packages packages-for-tests
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.centre assets packages ## Install what is missing and start the demonstration centre
+run: $(VENV)/.centre assets bytecode packages ## Install what is missing and start the demonstration centre
 	$(BIN)/cgii run --demo
 
-test: $(VENV)/.test assets packages-for-tests ## Install what is missing and run the tests
+test: $(VENV)/.test assets bytecode packages-for-tests ## Install what is missing and run the tests
 	$(PYTEST) $(TEST_ARGS)
 
-bench: $(VENV)/.test assets ## Measure speed, with ratios against baselines of the same run
+bench: $(VENV)/.test assets bytecode ## Measure speed, with ratios against baselines of the same run
 	$(PYTEST) -s -m benchmark
 
-crash: $(VENV)/.test assets ## Kill the centre and its servers at random moments, again and again
+crash: $(VENV)/.test assets bytecode ## Kill the centre and its servers at random moments, again and again
 	$(PYTEST) -s -m crash
 
-soak: $(VENV)/.test assets ## Have 300 sensors send for half an hour: no loss, no growth
+soak: $(VENV)/.test assets bytecode ## Have 300 sensors send for half an hour: no loss, no growth
 	$(PYTEST) -s -m soak
 
 wheel: $(VENV)/.test assets ## Build the wheel that compose.yaml runs, in dist/
@@ -65,6 +65,10 @@ $(BIN)/python:
 
 assets: | $(BIN)/python
 	@$(BIN)/python cgii/web/assets/install.py
+
+# Whoever runs the service may not write here, and would compile all at each start of a process.
+bytecode: | $(BIN)/python
+	@$(BIN)/python -m compileall -q cgii
 
 # What these are for can be missing: the rest works, and says what does not.
 packages:

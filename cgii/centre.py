@@ -2,9 +2,10 @@
 
 import os
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
@@ -35,25 +36,70 @@ from cgii.store.database import Database
 from cgii.store.events import Access, EventStore, open_events
 
 
-@dataclass(frozen=True)
-class Content:
-    """Everything that analysts may change, as loaded; each kind lists what it refused."""
+class OtherContent:
+    """What analysts may change besides rules; each kind is read when it is first asked for."""
 
-    definitions: Definitions
-    rules: RuleSet
-    playbooks: Playbooks
-    boards: Mapping[str, Board]
-    reports: Mapping[str, Report]
-    others_rejected: tuple[ContentError, ...]  # files other than rules that could not be used
+    def __init__(self, site: Path | None) -> None:
+        self._site = site
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """The sources that are understood."""
+        return load_definitions(self._site)
+
+    @cached_property
+    def playbooks(self) -> Playbooks:
+        """The playbooks that can be run."""
+        return load_playbooks(self._site)
+
+    @cached_property
+    def boards(self) -> tuple[Mapping[str, Board], Sequence[ContentError]]:
+        """The boards by id, and what was refused."""
+        return load_boards(self._site)
+
+    @cached_property
+    def reports(self) -> tuple[Mapping[str, Report], Sequence[ContentError]]:
+        """The reports by id, and what was refused."""
+        return load_reports(self._site)
 
     @property
     def rejected(self) -> tuple[ContentError, ...]:
         """All that could not be used."""
-        return (*self.others_rejected, *self.rules.rejected)
+        return (
+            *self.definitions.rejected,
+            *self.playbooks.rejected,
+            *load_policies(self._site).rejected,
+            *self.boards[1],
+            *self.reports[1],
+        )
 
-    def with_rules(self, rules: RuleSet) -> "Content":
-        """The same with other rules in force."""
-        return replace(self, rules=rules)
+
+@dataclass(frozen=True)
+class Content:
+    """Everything that analysts may change; each kind lists what it refused."""
+
+    rules: RuleSet
+    others: OtherContent
+
+    @property
+    def playbooks(self) -> Playbooks:
+        """The playbooks that can be run."""
+        return self.others.playbooks
+
+    @property
+    def boards(self) -> Mapping[str, Board]:
+        """The boards by id."""
+        return self.others.boards[0]
+
+    @property
+    def reports(self) -> Mapping[str, Report]:
+        """The reports by id."""
+        return self.others.reports[0]
+
+    @property
+    def rejected(self) -> tuple[ContentError, ...]:
+        """All that could not be used."""
+        return (*self.others.rejected, *self.rules.rejected)
 
 
 class Centre:
@@ -68,7 +114,7 @@ class Centre:
         self.database = Database(settings.database_url)
         self.events: EventStore = _events(settings)
         self._rules = RuleWatch(self.database, settings.site, cache=settings.data / FOLDER, now=now)
-        self._content: tuple[RuleSet, Content] | None = None
+        self._others = OtherContent(settings.site)
         self.indicators = IndicatorWatch(self.database, now)
         self.yara = YaraLibrary(settings.site, bounds_of(settings))
         self.offered = OfferedSources(settings.site)
@@ -83,12 +129,7 @@ class Centre:
     @property
     def content(self) -> Content:
         """All content; the rules in it are those in force."""
-        rules, known = self._rules.current().rules, self._content
-        if known is None:
-            known = self._content = rules, load_content(self.settings.site, rules)
-        elif known[0] is not rules:
-            known = self._content = rules, known[1].with_rules(rules)
-        return known[1]
+        return Content(self._rules.current().rules, self._others)
 
     @property
     def detector(self) -> Detector:
@@ -107,7 +148,7 @@ class Centre:
     @property
     def definitions(self) -> Definitions:
         """The sources that are understood."""
-        return self.content.definitions
+        return self._others.definitions
 
     def attributor(self, session: Session) -> Attributor:
         """Who owns which address; rebuilt when entities, networks or domains changed."""
@@ -151,21 +192,6 @@ def build(settings: Settings) -> Centre:
     centre = Centre(settings)
     centre.database.migrate()
     return centre
-
-
-def load_content(site: Path | None, rules: RuleSet) -> Content:
-    """Read all content but the rules; what is wrong is left out and listed."""
-    definitions, playbooks = load_definitions(site), load_playbooks(site)
-    boards, wrong_boards = load_boards(site)
-    reports, wrong_reports = load_reports(site)
-    rejected = (
-        *definitions.rejected,
-        *playbooks.rejected,
-        *load_policies(site).rejected,
-        *wrong_boards,
-        *wrong_reports,
-    )
-    return Content(definitions, rules, playbooks, boards, reports, rejected)
 
 
 def _events(settings: Settings) -> EventStore:

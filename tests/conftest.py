@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from cgii.model.registry import Table
 from cgii.store.database import Database
+from tests.process import RunningCentre
 
 # A busy machine is slow for no reason of ours: only what a test says of time counts. And where
 # nobody looks for new cases the same ones are tried every time; `CI= pytest` looks for new ones.
@@ -59,3 +60,11 @@ def session(database: Database) -> Iterator[Session]:
     """A writing transaction, committed at the end of the test."""
     with database.transaction() as session:
         yield session
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[RunningCentre]:
+    """A centre of its own that takes no syslog; the test starts it, and the end kills it."""
+    centre = RunningCentre(tmp_path / "data", syslog_udp_port="0", syslog_tcp_port="0")
+    yield centre
+    centre.kill()

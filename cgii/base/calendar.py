@@ -6,8 +6,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 
-import holidays
-
 from cgii.base import limits
 from cgii.base.clock import LA_PAZ, local
 from cgii.base.labels import load_table
@@ -103,6 +101,9 @@ def _windows(first: date, calendar: WorkingCalendar) -> Iterator[tuple[datetime,
 
 @lru_cache(maxsize=512)
 def _holidays(department: str, year: int) -> frozenset[date]:
+    # Here and not above: it loads the holidays of all the world's countries.
+    import holidays
+
     # A department that the table does not know has the national holidays.
     subdivision = load_table("holidays")["subdivisions"].get(department)
     return frozenset(holidays.country_holidays("BO", subdiv=subdivision, years=year))

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cgii import __version__
+from cgii.base import garbage
 from cgii.base.errors import CgiiError
 from cgii.base.settings import load
 
@@ -16,8 +17,8 @@ from cgii.base.settings import load
 # install run without the centre's libraries.
 COMMANDS = {
     "run": "cgii.cli.run:run",
-    "serve": "cgii.cli.run:serve",
-    "work": "cgii.cli.run:work",
+    "serve": "cgii.cli.serve:serve",
+    "work": "cgii.cli.work:work",
     "collect": "cgii.cli.collect:collecting",
     "scan": "cgii.cli.scan:scan",
     "yara": "cgii.cli.yara:yara",
@@ -86,7 +87,9 @@ def main() -> None:
     try:
         if asked == "run":
             _share_counters()
-        build(asked)()
+        with garbage.put_off():
+            app = build(asked)
+        app()
     except CgiiError as error:
         typer.echo(f"cgii: {error}", err=True)
         sys.exit(2)

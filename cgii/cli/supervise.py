@@ -14,6 +14,7 @@ from cgii.base.logs import logger
 log = logger("run")
 PARENT = "CGII_PARENT_PID"
 PR_SET_PDEATHSIG = 1
+LOOK_SECONDS = 0.2
 STOP_SECONDS = 10  # a child that has not ended by then is killed; nothing acknowledged is lost
 QUIET_SECONDS = 30  # a child that lived this long starts again at once
 BACKOFF_SECONDS_MAX = 10.0
@@ -67,11 +68,15 @@ class Child:
 
 def keep(children: list[Child], stop: Event) -> None:
     """Keep the children running until `stop` is set, then end them."""
-    for child in children:
-        child.start()
-    while not stop.wait(0.2):
+    while not stop.is_set():
         for child in children:
             child.look()
+        stop.wait(LOOK_SECONDS)
+    end(children)
+
+
+def end(children: list[Child]) -> None:
+    """End all that run, and wait for them."""
     for child in children:
         if child.process is not None:
             child.process.terminate()

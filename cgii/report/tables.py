@@ -5,8 +5,6 @@ import io
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 
-import xlsxwriter
-
 from cgii.base.clock import local
 
 Value = str | int | float | bool | date | datetime | None
@@ -35,6 +33,9 @@ def to_xlsx(
     columns: Sequence[str], rows: Iterable[Sequence[Value]], *, sheet: str = "Datos"
 ) -> bytes:
     """One sheet with a frozen, filtered heading; numbers stay numbers, all else is text."""
+    # Here and not above: few processes ever write one.
+    import xlsxwriter
+
     made = io.BytesIO()
     options = {
         "in_memory": True,

@@ -1,17 +1,13 @@
 """Loads playbooks/*.json: CACAO 2.0 in, runnable playbooks out, with a sentence for what is not."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
-
 from cgii.base import limits
-from cgii.base.content import find, reference
+from cgii.base.content import find
 from cgii.base.errors import ContentError
 from cgii.model.incidents import STAGES
 from cgii.respond.notify import check_messages
@@ -80,9 +76,12 @@ def parse_playbook(data: bytes, path: Path | str = "playbook.json") -> Playbook:
         raise ContentError(path, "el JSON está anidado en exceso") from error
     except ValueError as error:  # not UTF-8, or a key twice
         raise ContentError(path, f"no se puede leer: {error}") from error
-    fault = best_match(_schema().iter_errors(document))
+    # Here and not above: with what it loads, it takes longer than all the rest of this file.
+    from cgii.respond.cacao_schema import fault_in
+
+    fault = fault_in(document)
     if fault is not None:
-        raise ContentError(path, _sentence(fault), _line_of(text, fault))
+        raise ContentError(path, fault.sentence, _line_of(text, fault.keys))
     for key in NOT_YET:
         if key in document:
             reason = f"«{key}» todavía no se ejecuta aquí"
@@ -109,12 +108,6 @@ def _check_ours(playbook: Playbook) -> None:
             raise StepError("labels", f"no existe la clase RSIT «{rsit_class}»")
 
 
-@cache
-def _schema() -> Draft202012Validator:
-    text = reference("cacao-playbook.schema.json").read_text(encoding="utf-8")
-    return Draft202012Validator(json.loads(text))
-
-
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
@@ -124,22 +117,10 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _sentence(fault: ValidationError) -> str:
-    where = ".".join(str(part) for part in fault.absolute_path) or "el documento"
-    if fault.validator == "required":
-        missing = [name for name in fault.validator_value if name not in fault.instance]
-        return f"falta «{missing[0]}» en {where}"
-    if fault.validator in ("const", "enum"):
-        return f"{where} tiene el valor {fault.instance!r}, que no se admite"
-    if fault.validator == "type":
-        return f"{where} debe ser de tipo {fault.validator_value}"
-    return f"{where} no tiene la forma que pide CACAO 2.0"
-
-
-def _line_of(text: str, fault: ValidationError) -> int | None:
+def _line_of(text: str, keys: Sequence[str]) -> int:
     # The deepest key whose line is found; below a step, that is the step's own line.
-    for part in reversed(list(fault.absolute_path)):
-        line = _line(text, str(part)) if isinstance(part, str) else None
+    for key in reversed(keys):
+        line = _line(text, key)
         if line is not None:
             return line
     return 1

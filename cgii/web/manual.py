@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 import nh3
-from markdown_it import MarkdownIt
 
 from cgii.base.content import PACKAGE
 from cgii.base.errors import NotFound
@@ -21,7 +20,6 @@ TAGS = {
 ATTRIBUTES = {"a": {"href"}, "h2": {"id"}, "h3": {"id"}, "th": {"scope"}}
 SCHEMES = {"http", "https", "mailto"}
 NAMED_BLOCK = re.compile(r"^```(\w+) (\S+)$", re.MULTILINE)  # ```yaml rules/sigma/x.yml
-_markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 @dataclass(frozen=True)
@@ -69,10 +67,14 @@ def search(words: str) -> Iterator[tuple[ManualPage, str]]:
 
 @cache
 def _page(path: Path) -> ManualPage:
+    # Here and not above: most processes never show a page.
+    from markdown_it import MarkdownIt
+
     source = path.read_text(encoding="utf-8")
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     headings: list[Heading] = []
     # An example that is a file is shown with the name of the file.
-    tokens = _markdown.parse(NAMED_BLOCK.sub(r"`\2`\n\n```\1", source))
+    tokens = markdown.parse(NAMED_BLOCK.sub(r"`\2`\n\n```\1", source))
     title = path.stem
     if tokens and tokens[0].tag == "h1":  # the page's frame shows it
         title = tokens[1].content.replace("`", "")
@@ -83,7 +85,7 @@ def _page(path: Path) -> ManualPage:
             anchor = re.sub(r"[^a-z0-9]+", "-", _plain(text)).strip("-")
             token.attrSet("id", anchor)
             headings.append(Heading(anchor, text.replace("`", ""), int(token.tag[1])))
-    raw = _markdown.renderer.render(tokens, _markdown.options, {})
+    raw = markdown.renderer.render(tokens, markdown.options, {})
     html = nh3.clean(
         raw,
         tags=TAGS,

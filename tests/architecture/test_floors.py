@@ -137,13 +137,25 @@ def test_every_outside_library_is_used_at_home() -> None:
 @pytest.mark.parametrize("command", ["cgii.cli.app", "cgii.cli.scan", "cgii.cli.collect"])
 def test_a_sensor_loads_nothing_of_the_centre(command: str) -> None:
     """Its small install has none of these libraries."""
-    program = f"import sys, {command}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    loaded = _loaded_by(command)
 
+    assert {"sqlalchemy", "alembic", "celery", "fastapi", "jinja2"} & loaded == set()
+
+
+def test_what_few_ask_for_keeps_no_start_waiting() -> None:
+    late = {"alembic", "celery", "holidays", "jsonschema", "markdown_it", "scapy", "weasyprint"}
+    late |= {"xlsxwriter", "yara"}
+
+    assert late & _loaded_by("cgii.cli.serve") == set()
+    # The children start before their parent loads anything of the centre.
+    assert "cgii.centre" not in _loaded_by("cgii.cli.run")
+
+
+def _loaded_by(module: str) -> set[str]:
+    program = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert {"sqlalchemy", "alembic", "celery", "fastapi", "jinja2"} & {
-        *done.stdout.split()
-    } == set()
+    return {*done.stdout.split()}
 
 
 def _goes_down(found: Import) -> bool:

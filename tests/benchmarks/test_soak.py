@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -19,13 +18,6 @@ from tests.waiting import until
 GOAL_MS = 250  # of the slowest answer in a hundred
 REACHED = 0.95  # of the rate: less is told, and then "come again" is no fault
 TOLD_SECONDS = 30
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[RunningCentre]:
-    centre = RunningCentre(tmp_path / "data", syslog_udp_port="0", syslog_tcp_port="0")
-    yield centre
-    centre.kill()
 
 
 @pytest.mark.soak

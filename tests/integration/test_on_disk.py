@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,13 +23,6 @@ SYNC = re.compile(r"^(\d+) +(?:fsync|fdatasync)\(\d+<([^>]*)>(\) += 0)?")
 RESUMED = re.compile(r"^(\d+) +<\.\.\. (?:fsync|fdatasync) resumed>\) += 0")
 FULL = 2  # of PRAGMA synchronous
 PATIENCE_SECONDS = 240
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[RunningCentre]:
-    centre = RunningCentre(tmp_path / "data", syslog_udp_port="0", syslog_tcp_port="0")
-    yield centre
-    centre.kill()
 
 
 def test_events_and_record_are_synced_before_the_answer_leaves(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cgii.base import limits
 from cgii.collect.config import SensorConfig
 from cgii.collect.pushed import Pushed
 from cgii.collect.sensor import Runner
@@ -30,8 +31,9 @@ def answers(port: int) -> bool:
 
 @pytest.mark.parametrize("way", ["syslog_tcp_port", "syslog_udp_port", "netflow_port"])
 def test_a_port_that_was_busy_for_a_moment_is_taken_when_it_is_free(
-    tmp_path: Path, way: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
+    monkeypatch.setattr(limits, "PUSHED_RETRY_SECONDS", (0.1, 0.2))  # in earnest from 2 s to 300
     own, wanted, beside = free_port(), free_port(), free_port()
     kind = socket.SOCK_STREAM if way == "syslog_tcp_port" else socket.SOCK_DGRAM
     busy = socket.socket(socket.AF_INET, kind)
