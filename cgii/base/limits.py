@@ -302,6 +302,7 @@ HISTOGRAM_SORTED_MAX = 200_000  # so many hits are sorted into steps; more are c
 TOP_GROUPED_MAX = 20_000  # so many hits are grouped by value in the file; more are counted outside
 TOP_ROWS_AT_ONCE = 200_000  # of those: their values are in memory together
 TOP_VALUES_MAX = 500_000  # different ones that are counted in memory; more are grouped in the file
+TOP_THREADS = 4  # that count them together: the file is read without the lock of Python
 
 # --- jobs --------------------------------------------------------------------------------------
 JOB_LEASE_SECONDS = 120

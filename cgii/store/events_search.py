@@ -1,19 +1,15 @@
 """Questions to one month's file, each in one statement."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from cgii.base import limits
 from cgii.model.event import Event
 from cgii.store.events_files import Reader
-from cgii.store.events_month import BODY, HOT, SLOT_BITS, event_of, has_stand_in, key, value_of
-from cgii.store.events_plan import Plan, Stretch, plan
-from cgii.store.query_tree import Everything, Node
+from cgii.store.events_month import BODY, SLOT_BITS, event_of
+from cgii.store.events_plan import Stretch, plan
+from cgii.store.query_tree import Node
 
 Row = tuple[int, str, bytes, bytes]  # position, month, id, document
-
-_SLICES = 64
-_TOP_PER_FILE = 1_000  # values kept of each month before the months are added up
 
 
 def span(reader: Reader) -> Stretch | None:
@@ -91,99 +87,6 @@ def steps(
         if within.low < within.high:
             found[number] = count(reader, tree, within, -1)
     return found
-
-
-def top_values(reader: Reader, tree: Node, stretch: Stretch, field: str) -> Counter[str]:
-    """The most frequent values of a field, in comparable form."""
-    chosen = plan(reader.db, tree, stretch)
-    column = HOT.get(field)
-    if column is None:
-        return _in_documents(reader, chosen, field, "")
-    totals, shortest = None, 0
-    if isinstance(tree, Everything) and _is_all(reader, stretch):
-        totals = _in_words(reader, field)
-        shortest = limits.HOT_VALUE_CHARS_MAX + 1  # the others are among the words
-    if totals is None:
-        totals, shortest = _in_column(reader, tree, stretch, column), 0
-    if chosen.odd:
-        rest = _in_documents(reader, chosen, field, f"AND e.odd IS 1 AND e.{column} IS NULL")
-        totals.update({value: rest[value] for value in rest if len(value) >= shortest})
-    return totals
-
-
-def _is_all(reader: Reader, stretch: Stretch) -> bool:
-    whole = span(reader)
-    return whole is None or (stretch.low <= whole.low and whole.high < stretch.high)
-
-
-def _in_words(reader: Reader, field: str) -> Counter[str] | None:
-    """Over the whole file: the full text knows in how many rows each value is.
-
-    None when a word may stand for several values.
-    """
-    low = key(field, "")
-    statement = "SELECT term, doc FROM temp.told WHERE term >= ? AND term < ? ORDER BY doc DESC"
-    bounds = (low, low[:-1] + chr(ord(low[-1]) + 1))
-    rows = reader.db.execute(f"{statement} LIMIT {_TOP_PER_FILE}", bounds).fetchall()
-    if any(has_stand_in(term) for term, _ in rows):
-        return None
-    return Counter({value_of(term): number for term, number in rows})
-
-
-def _in_column(reader: Reader, tree: Node, stretch: Stretch, column: str) -> Counter[str]:
-    chosen = plan(reader.db, tree, stretch)
-    few = limits.TOP_GROUPED_MAX
-    if chosen.has_open_end or count(reader, tree, stretch, few) < few:
-        return _grouped(reader, chosen, column)
-    # GROUP BY would sort all of them; a long text is split and counted in half the time.
-    totals: Counter[str] = Counter()
-    whole = span(reader)
-    assert whole is not None
-    low, high = max(stretch.low, whole.low), min(stretch.high, whole.high + 1)
-    step = max(1, -(-(high - low) // _SLICES))
-    parts = [Stretch(one, min(one + step, high)) for one in range(low, high, step)]
-    while parts:
-        part = parts.pop()
-        found = _in_slice(reader, plan(reader.db, tree, part), column)
-        if found is None:
-            middle = (part.low + part.high) // 2
-            parts += [Stretch(part.low, middle), Stretch(middle, part.high)]
-        else:
-            totals.update(found)
-        if len(totals) > limits.TOP_VALUES_MAX:  # the file sorts them outside of memory
-            return _grouped(reader, chosen, column)
-    return Counter(dict(totals.most_common(_TOP_PER_FILE)))
-
-
-def _grouped(reader: Reader, chosen: Plan, column: str) -> Counter[str]:
-    told = f"AND e.{column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC LIMIT {_TOP_PER_FILE}"
-    rows = reader.run(chosen, chosen.select(f"e.{column}, count(*)", told))
-    return Counter({str(value): number for value, number in rows})
-
-
-def _in_slice(
-    reader: Reader, chosen: Plan, column: str
-) -> Iterable[str] | Mapping[str, int] | None:
-    """The values of a column, or their counts; None when there are too many rows."""
-    most = limits.TOP_ROWS_AT_ONCE
-    inner = chosen.select(f"e.{column} AS value", "LIMIT ?")
-    statement = "SELECT count(*), count(value), group_concat(value, char(31))"
-    [(rows, number, text)] = reader.run(chosen, f"{statement} FROM ({inner})", after=(most + 1,))
-    if rows > most:
-        return None
-    values = text.split("\x1f") if number else []
-    if len(values) == number:
-        return values
-    # A value holds the sign that should stand between them.
-    told = f"AND e.{column} IS NOT NULL GROUP BY 1"
-    return dict(reader.run(chosen, chosen.select(f"e.{column}, count(*)", told)))
-
-
-def _in_documents(reader: Reader, chosen: Plan, field: str, told: str) -> Counter[str]:
-    inner = chosen.select(f"found(?, {BODY}) AS found", told)
-    statement = f"SELECT j.value, count(*) FROM ({inner}) t, json_each(t.found) j"  # noqa: S608
-    statement += f" GROUP BY 1 ORDER BY 2 DESC LIMIT {_TOP_PER_FILE}"
-    return Counter(dict(reader.run(chosen, statement, before=(field,))))
 
 
 def by_ids(reader: Reader, ids: Iterable[str]) -> dict[str, Event]:

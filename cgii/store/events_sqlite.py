@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -27,6 +28,7 @@ from cgii.store.event_shapes import (
 from cgii.store.events_files import MonthFiles, is_damage, unavailable
 from cgii.store.events_month import SLOT_BITS, first_moment, month_of
 from cgii.store.events_plan import Stretch, guarded, stretch_of
+from cgii.store.events_top import top_values
 from cgii.store.query import parse
 from cgii.store.query_fields import TEXTS, TIMES, named
 from cgii.store.query_times import moment
@@ -228,9 +230,10 @@ class SqliteEvents:
             if name in TIMES or name in TEXTS:
                 raise Invalid("El campo {name} no se puede agrupar por valores.", name=field)
             for month, _ in self._spans(stretch, until):
-                with self._files.reading(month, until) as reader:
+                another = partial(self._files.reading, month, until)
+                with another() as reader:
                     if reader is not None:
-                        totals.update(events_search.top_values(reader, tree, stretch, name))
+                        totals.update(top_values(reader, tree, stretch, name, another))
         ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
         return tuple(TopValue(value, count) for value, count in ordered[:size])
 

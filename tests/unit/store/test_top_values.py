@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cgii.base import limits
-from cgii.store import events_search
+from cgii.store import events_top
 from cgii.store.events import EventQuery, EventStore, open_events
 from cgii.store.query_fields import comparable
 from tests.event_oracle import NOON, make_event
@@ -77,7 +77,7 @@ def test_over_one_entity_and_what_a_search_finds(store: EventStore) -> None:
 def test_of_a_file_the_most_frequent_are_kept_however_they_are_counted(
     store: EventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events_search, "_TOP_PER_FILE", 4)
+    monkeypatch.setattr(events_top, "_TOP_PER_FILE", 4)
     query = EventQuery("NOT event.code:3")
     most = counted(range(600)) - counted(range(3, 600, 7))
     found = store.top_values(query, "event.code", 100)
