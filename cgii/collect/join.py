@@ -41,7 +41,7 @@ class _Group:
     def has_room(self, body: dict[str, Any], size: int) -> bool:
         return (
             body["seq"] == self.bodies[0]["seq"] + self.records
-            and self.records + len(body["records"]) <= limits.JOINED_RECORDS_MAX
+            and self.records + len(body["records"]) <= limits.LISTEN_BATCH_RECORDS
             and self.size + size <= limits.JOINED_BYTES_MAX
         )
 
@@ -69,7 +69,7 @@ def waiting(first: Entry, after: Callable[[Entry], Entry | None]) -> Iterator[En
         yield entry
         records += entry.records
         size += len(entry.body)
-        if records >= limits.JOINED_RECORDS_MAX or size >= limits.JOINED_BYTES_MAX:
+        if records >= limits.LISTEN_BATCH_RECORDS or size >= limits.JOINED_BYTES_MAX:
             return
         entry = after(entry)
 

@@ -16,7 +16,7 @@ def micros(moment: datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
 
 
-@lru_cache(maxsize=limits.MOMENTS_KEPT_MAX)  # several windows end with one event
+@lru_cache(maxsize=limits.WINDOW_NAMES_KEPT_MAX)  # several windows end with one event
 def moment_of(at: int) -> datetime:
     """The moment of `micros`, in UTC."""
     return EPOCH + at * MICROSECOND

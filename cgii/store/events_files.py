@@ -22,7 +22,7 @@ from cgii.store.query_fields import comparable, values
 log = logger("store")
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _WRITERS_MAX = 3  # a month and its neighbours, which may all be locked at once
-_OPCODES_BETWEEN_LOOKS = 20_000  # two milliseconds; each look needs the lock of Python
+_OPCODES_BETWEEN_LOOKS = 20_000  # some 2 ms; each look needs the lock of Python
 
 
 def is_damage(error: sqlite3.Error) -> bool:

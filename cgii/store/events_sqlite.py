@@ -233,7 +233,7 @@ class SqliteEvents:
                 another = partial(self._files.reading, month, until)
                 with another() as reader:
                     if reader is not None:
-                        totals.update(top_values(reader, tree, stretch, name, another))
+                        totals.update(top_values(reader, tree, stretch, name, another=another))
         ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
         return tuple(TopValue(value, count) for value, count in ordered[:size])
 

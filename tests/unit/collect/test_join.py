@@ -66,7 +66,7 @@ def test_who_spoke_stays_with_each_record() -> None:
 
 def test_a_request_has_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = [entry(A, number, "x" * 100) for number in range(6)]
-    monkeypatch.setattr(limits, "JOINED_RECORDS_MAX", 4)
+    monkeypatch.setattr(limits, "LISTEN_BATCH_RECORDS", 4)
     assert [len(one.entries) for one in requests_of(entries)] == [4, 2]
     monkeypatch.setattr(limits, "JOINED_BYTES_MAX", 400)
     assert [len(one.entries) for one in requests_of(entries)] == [2, 2, 2]
@@ -77,7 +77,7 @@ def test_no_more_is_taken_from_the_queue_than_one_request_may_have(
 ) -> None:
     entries = [entry(A, number, "x") for number in range(6)]
     following = dict(pairwise(entries))
-    monkeypatch.setattr(limits, "JOINED_RECORDS_MAX", 4)
+    monkeypatch.setattr(limits, "LISTEN_BATCH_RECORDS", 4)
     assert list(waiting(entries[0], following.get)) == entries[:4]
     assert list(waiting(entries[4], following.get)) == entries[4:]
     monkeypatch.setattr(limits, "JOINED_BYTES_MAX", 1)
