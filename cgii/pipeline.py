@@ -39,25 +39,14 @@ MARKS = Prepared(
         ":first) ORDER BY seq"
     )
 )
-NEW_MARK = Prepared(
-    insert(BATCHES).values(
-        record_count=bindparam("records"),
-        event_count=bindparam("events"),
-        reject_count=bindparam("rejects"),
-        received_at=bindparam("at"),
-    ),
-    ("stream", "epoch", "seq"),
-)
-GROWN_MARK = Prepared(
-    update(BATCHES)
-    .where(BATCHES.c.id == bindparam("id_"))
-    .values(
-        record_count=bindparam("records"),
-        event_count=bindparam("events"),
-        reject_count=bindparam("rejects"),
-        received_at=bindparam("at"),
-    )
-)
+_COUNTS = {
+    "record_count": bindparam("records"),
+    "event_count": bindparam("events"),
+    "reject_count": bindparam("rejects"),
+    "received_at": bindparam("at"),
+}
+NEW_MARK = Prepared(insert(BATCHES).values(_COUNTS), ("stream", "epoch", "seq"))
+GROWN_MARK = Prepared(update(BATCHES).where(BATCHES.c.id == bindparam("id_")).values(_COUNTS))
 INNER_MARKS = Prepared(delete(BATCHES).where(BATCHES.c.id == bindparam("id_")))
 COUNTED = Prepared(
     text(

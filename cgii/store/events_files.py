@@ -72,7 +72,25 @@ class Reader:
     def stop_after(self, until: float) -> None:
         """Interrupt what runs when the monotonic clock passes `until`."""
         self._until = until
-        self.db.set_progress_handler(lambda: time.monotonic() > self._until, _OPCODES_BETWEEN_LOOKS)
+        self._look_every(_OPCODES_BETWEEN_LOOKS)
+
+    def _look_every(self, opcodes: int) -> None:
+        self.db.set_progress_handler(lambda: time.monotonic() > self._until, opcodes)
+
+    @contextmanager
+    def counting(self, length: int) -> Iterator[None]:
+        """For long walks beside other threads: seldom looks at the clock; no text over `length`.
+
+        Raises DataError where a text or a document would be longer; 0 means no bound.
+        """
+        bound = self.db.getlimit(sqlite3.SQLITE_LIMIT_LENGTH)
+        self._look_every(_OPCODES_BETWEEN_LOOKS * 50)
+        self.db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, length or bound)
+        try:
+            yield
+        finally:
+            self.db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, bound)
+            self._look_every(_OPCODES_BETWEEN_LOOKS)
 
     def run(
         self, plan: Plan, statement: str, *, before: Sequence[Any] = (), after: Sequence[Any] = ()

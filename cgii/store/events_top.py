@@ -1,5 +1,6 @@
 """The most frequent values of a field in one month's file."""
 
+import sqlite3
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +10,14 @@ from cgii.base import limits
 from cgii.store.events_files import Reader
 from cgii.store.events_month import BODY, HOT, has_stand_in, key, value_of
 from cgii.store.events_plan import Plan, Stretch, plan
-from cgii.store.events_search import count, span
+from cgii.store.events_search import count, span, tally
 from cgii.store.query_tree import Everything, Node
 
 Another = Callable[[], AbstractContextManager[Reader | None]]
 
-_SLICES = 64
+_SLICES = 64  # at least
+_EVENTS_PER_SLICE = 150_000
+_TEXT_BYTES_MAX = 4 << 20  # of the values of one slice: 80 MB as short texts of Python's at worst
 _TOP_PER_FILE = 1_000  # values kept of each month before the months are added up
 
 
@@ -101,7 +104,8 @@ class _Slices:
         whole = span(reader)
         assert whole is not None, "there were hits"
         low, high = max(self.stretch.low, whole.low), min(self.stretch.high, whole.high + 1)
-        step = max(1, -(-(high - low) // _SLICES))
+        number = max(_SLICES, tally(reader) // _EVENTS_PER_SLICE)
+        step = max(1, -(-(high - low) // number))
         self.left.extend(Stretch(one, min(one + step, high)) for one in range(low, high, step))
 
     def count(self, reader: Reader) -> Counter[str]:
@@ -125,21 +129,21 @@ class _Slices:
 
     def _values_in(self, reader: Reader, chosen: Plan) -> Iterable[str] | Mapping[str, int] | None:
         """The values of the column, or their counts; None when there are too many rows."""
-        most = limits.TOP_ROWS_AT_ONCE
         # The sign stands in the text: char(31) would be made for each row, under a lock that all
         # connections share.
         wanted = "count({0}), group_concat({0}, '\x1f')"
-        if chosen.bare:  # then counting alone costs less than a LIMIT does
-            number = reader.run(chosen, chosen.select_positions("count(*)"))[0][0]
+        if chosen.bare:  # then no long document is read, and the length of the text is bound
             statement, after = chosen.select(wanted.format(f"e.{self.column}")), []
         else:
             inner = chosen.select(f"e.{self.column} AS value", "LIMIT ?")
             statement = f"SELECT {wanted.format('value')}, count(*) FROM ({inner})"  # noqa: S608
-            number, after = 0, [most + 1]
-        if number > most:
+            after = [limits.TOP_ROWS_AT_ONCE + 1]
+        try:
+            with reader.counting(_TEXT_BYTES_MAX if chosen.bare else 0):
+                [(filled, text, *counted)] = reader.run(chosen, statement, after=after)
+        except sqlite3.DataError:  # longer than that
             return None
-        [(filled, text, *counted)] = reader.run(chosen, statement, after=after)
-        if counted and counted[0] > most:
+        if counted and counted[0] > limits.TOP_ROWS_AT_ONCE:
             return None
         values = text.split("\x1f") if filled else []
         if len(values) == filled:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,3 +96,42 @@ def test_signs_that_words_cannot_hold(tmp_path: Path, value: str) -> None:
     store = open_events("", tmp_path)
     store.write([make_event(one, ecs={"user.name": value}, fields={}) for one in range(3)])
     assert top(store, EventQuery()) == {comparable("user.name", value): 3}
+
+
+def test_no_more_text_is_in_memory_than_the_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "TOP_GROUPED_MAX", 5)
+    monkeypatch.setattr(events_top, "_SLICES", 1)
+    monkeypatch.setattr(events_top, "_TEXT_BYTES_MAX", 6_000)
+    lengths: list[int] = []
+
+    def values_in(slices: Any, *args: Any) -> Any:
+        found = real(slices, *args)
+        lengths.append(-1 if found is None else len("-".join(found)))
+        return found
+
+    real = events_top._Slices._values_in
+    monkeypatch.setattr(events_top._Slices, "_values_in", values_in)
+    store = open_events("", tmp_path)
+    users = [f"persona{number:05}" for number in range(700)]
+    store.write(
+        [
+            make_event(
+                seq,
+                at=NOON + timedelta(seconds=seq),
+                ecs={"user.name": users[seq % 700], "event.code": "7"},
+                fields={},
+            )
+            for seq in range(2_000)
+        ]
+    )
+    found = store.top_values(EventQuery("event.code:7"), "user.name", 1_000)
+    assert Counter({one.value: one.count for one in found}) == counted(range(2_000), [*users])
+    assert -1 in lengths  # too long at first
+    assert max(lengths) <= 6_000
+    assert sum(lengths) > 2_000 * 12
+    # A long document is read all the same, by the same connection.
+    store.write([make_event(5_000, original="largo " * 5_000, ecs={"event.code": "8"})])
+    assert len(store.search(EventQuery("event.code:8")).events) == 1
+    store.close()
