@@ -39,7 +39,7 @@ MARKS = Prepared(
         ":first) ORDER BY seq"
     )
 )
-_COUNTS = {
+_COUNTS: dict[str, Any] = {
     "record_count": bindparam("records"),
     "event_count": bindparam("events"),
     "reject_count": bindparam("rejects"),
