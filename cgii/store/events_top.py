@@ -104,7 +104,8 @@ class _Slices:
         whole = span(reader)
         assert whole is not None, "there were hits"
         low, high = max(self.stretch.low, whole.low), min(self.stretch.high, whole.high + 1)
-        number = max(_SLICES, tally(reader) // _EVENTS_PER_SLICE)
+        share = (high - low) / max(1, whole.high + 1 - whole.low)
+        number = max(_SLICES, round(share * tally(reader) / _EVENTS_PER_SLICE))
         step = max(1, -(-(high - low) // number))
         self.left.extend(Stretch(one, min(one + step, high)) for one in range(low, high, step))
 
