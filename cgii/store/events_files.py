@@ -84,6 +84,8 @@ class Reader:
         Raises DataError where a text or a document would be longer; 0 means no bound.
         """
         bound = self.db.getlimit(sqlite3.SQLITE_LIMIT_LENGTH)
+        self._look_every(1)
+        self.db.execute("SELECT 1")  # is interrupted when time is up
         self._look_every(_OPCODES_BETWEEN_LOOKS * 50)
         self.db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, length or bound)
         try:

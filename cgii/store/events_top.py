@@ -117,7 +117,12 @@ class _Slices:
                 part = self.left.pop()
             except IndexError:  # another was faster
                 break
-            found = self._values_in(reader, plan(reader.db, self.tree, part))
+            try:
+                found = self._values_in(reader, plan(reader.db, self.tree, part))
+            except sqlite3.DataError:  # their text is too long
+                if part.high - part.low < 2:
+                    raise  # something else is
+                found = None
             if found is None:
                 middle = (part.low + part.high) // 2
                 self.left += [Stretch(part.low, middle), Stretch(middle, part.high)]
@@ -129,7 +134,10 @@ class _Slices:
         return totals
 
     def _values_in(self, reader: Reader, chosen: Plan) -> Iterable[str] | Mapping[str, int] | None:
-        """The values of the column, or their counts; None when there are too many rows."""
+        """The values of the column, or their counts; None when there are too many rows.
+
+        Raises DataError when their text would be too long.
+        """
         # The sign stands in the text: char(31) would be made for each row, under a lock that all
         # connections share.
         wanted = "count({0}), group_concat({0}, '\x1f')"
@@ -139,11 +147,8 @@ class _Slices:
             inner = chosen.select(f"e.{self.column} AS value", "LIMIT ?")
             statement = f"SELECT {wanted.format('value')}, count(*) FROM ({inner})"  # noqa: S608
             after = [limits.TOP_ROWS_AT_ONCE + 1]
-        try:
-            with reader.counting(_TEXT_BYTES_MAX if chosen.bare else 0):
-                [(filled, text, *counted)] = reader.run(chosen, statement, after=after)
-        except sqlite3.DataError:  # longer than that
-            return None
+        with reader.counting(_TEXT_BYTES_MAX if chosen.bare else 0):
+            [(filled, text, *counted)] = reader.run(chosen, statement, after=after)
         if counted and counted[0] > limits.TOP_ROWS_AT_ONCE:
             return None
         values = text.split("\x1f") if filled else []

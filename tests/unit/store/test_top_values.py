@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cgii.base import limits
+from cgii.base.errors import Unavailable
 from cgii.store import events_top
 from cgii.store.events import EventQuery, EventStore, open_events
 from cgii.store.query_fields import comparable
@@ -107,8 +108,9 @@ def test_no_more_text_is_in_memory_than_the_bound(
     lengths: list[int] = []
 
     def values_in(slices: Any, *args: Any) -> Any:
+        lengths.append(-1)
         found = real(slices, *args)
-        lengths.append(-1 if found is None else len("-".join(found)))
+        lengths[-1] = len("-".join(found))
         return found
 
     real = events_top._Slices._values_in
@@ -134,4 +136,18 @@ def test_no_more_text_is_in_memory_than_the_bound(
     # A long document is read all the same, by the same connection.
     store.write([make_event(5_000, original="largo " * 5_000, ecs={"event.code": "8"})])
     assert len(store.search(EventQuery("event.code:8")).events) == 1
+    store.close()
+
+
+def test_time_is_looked_at_before_each_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_events("", tmp_path)
+    store.write(EVENTS)
+    monkeypatch.setattr(limits, "TOP_GROUPED_MAX", 5)
+    monkeypatch.setattr(limits, "QUERY_SECONDS_MAX", -1)  # and no part takes long enough for a look
+    with pytest.raises(Unavailable, match="se detuvo"):
+        store.top_values(EventQuery("event.code:3"), "user.name", 10)
+    monkeypatch.undo()
+    assert top(store, EventQuery("event.code:3")) == counted(range(3, 600, 7))
     store.close()
