@@ -142,6 +142,24 @@ def test_a_centre_that_is_away_or_does_not_know_the_sensor_is_told(
     assert said in done.stdout
 
 
+@pytest.mark.parametrize("words", [["check"], ["enrol"], []])
+@pytest.mark.parametrize("text", [None, "nada"])
+def test_an_authority_that_is_no_certificate_is_told_in_a_sentence(
+    tmp_path: Path, server: Server, words: list[str], text: str | None
+) -> None:
+    ca = tmp_path / "ca.pem"
+    if text is not None:
+        ca.write_text(text)
+    (tmp_path / "invitacion").write_text("x")
+    path = config(tmp_path, server, f'ca_file = "{ca}"')
+    more = ["--invitation-file", str(tmp_path / "invitacion")] if words == ["enrol"] else []
+    done = command(*words, "--config", str(path), *more)
+
+    assert done.returncode == (1 if words == ["check"] else 2)
+    assert f"{ca} no sirve como certificado de una autoridad" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_full_queue_is_told_and_one_at_work_is_left_alone(tmp_path: Path, server: Server) -> None:
     spool = tmp_path / "spool"
     spool.mkdir()
