@@ -477,6 +477,17 @@ def test_a_key_that_ended_in_one_process_is_refused_at_once_by_another_that_know
         assert session.scalars(select(Batch).where(Batch.seq >= 4)).all() == []
 
 
+def test_an_empty_batch_tells_whether_the_key_is_in_force(pages: Pages, own: Own) -> None:
+    """As `cgii collect check` asks, also of a process that knows the key."""
+    machine = enrolled(pages)
+    assert [machine.post(INGEST, body)[0] for body in (own(1), {}, own(2), {})] == [
+        200, 422, 200, 422,
+    ]  # fmt: skip
+    with pages.centre.database.transaction() as session:
+        sensors.revoke_sensor(pages.centre.act(session), session.scalars(select(Sensor)).one())
+    assert [machine.post(INGEST, {})[0] for _ in range(2)] == [401, 401]
+
+
 def test_a_request_has_its_effect_once_in_all_processes(
     pages: Pages, other: Pages, own: Own
 ) -> None:
