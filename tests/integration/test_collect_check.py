@@ -142,6 +142,43 @@ def test_a_centre_that_is_away_or_does_not_know_the_sensor_is_told(
     assert said in done.stdout
 
 
+def test_of_a_sensor_that_is_not_enrolled_the_centre_is_looked_for_all_the_same(
+    tmp_path: Path, server: Server
+) -> None:
+    path = config(tmp_path, server, token="")
+    there = command("check", "--config", str(path))
+    server.address = f"http://127.0.0.1:{free_port()}"
+    config(tmp_path, server, token="")
+    away = command("check", "--config", str(path))
+    config(tmp_path, server, f'ca_file = "{tmp_path}/no.pem"', token="")
+    untrusted = command("check", "--config", str(path))
+
+    assert {there.returncode, away.returncode, untrusted.returncode} == {1}
+    for done in (there, away, untrusted):
+        assert "FALTA  inscripción: Este sensor no está inscrito." in done.stdout
+    assert ": responde\n" in there.stdout
+    assert "no responde" in away.stdout
+    assert "no.pem no sirve" in untrusted.stdout
+
+
+def test_a_port_asked_for_twice_and_a_site_that_is_not_there_are_told(
+    tmp_path: Path, server: Server
+) -> None:
+    port = free_port()
+    path = config(
+        tmp_path, server,
+        f"syslog_udp_port = {port}\nsyslog_tcp_port = {port}\nnetflow_port = {port}",
+        f'site = "{tmp_path}/no"',
+    )  # fmt: skip
+    done = command("check", "--config", str(path))
+
+    wrong = [line for line in done.stdout.splitlines() if line.startswith("FALTA")]
+    assert done.returncode == 1
+    assert len(wrong) == 2
+    assert f"fuentes {tmp_path}/no: no es una carpeta" in wrong[0]
+    assert f"NetFlow 127.0.0.1:{port}: es el mismo puerto que el de syslog UDP" in wrong[1]
+
+
 @pytest.mark.parametrize("words", [["check"], ["enrol"], []])
 @pytest.mark.parametrize("text", [None, "nada"])
 def test_an_authority_that_is_no_certificate_is_told_in_a_sentence(
