@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import delete, select
 from starlette.testclient import TestClient
 
+from cgii.base.errors import Invalid
 from cgii.base.signatures import SecretKey, nonce_of, read_told_time
 from cgii.centre import Centre
 from cgii.model.entities import Entity
@@ -387,6 +388,9 @@ def test_another_entity_sees_no_report(pages: Pages, entity: Entity) -> None:
         {**REPORTED, "time": "9999-12-31T23:59:59+00:00"},
         {**REPORTED, "time": "2026-11-29T12:00:00"},
         {**REPORTED, "version": "a\0b"},
+        {**REPORTED, "version": "1\nsur  GAMX  0 eventos"},
+        {**REPORTED, "settings_version": "\x1b[2K"},
+        {**REPORTED, "sources_version": "\x9b1A"},
         {**REPORTED, "version": "x" * 81},
         {"version": "1"},
     ],
@@ -396,6 +400,23 @@ def test_a_report_that_is_none_is_refused_in_a_sentence(pages: Pages, body: obje
     status, answer = machine.post(REPORT, body)
     assert status == 422
     assert "no es válido" in answer["detail"]
+
+
+def test_an_errors_lines_are_kept_as_one_and_nothing_waits_since_tomorrow(pages: Pages) -> None:
+    machine = enrolled(pages)
+    tomorrow = (NOW + timedelta(days=1)).isoformat()
+    told = {**REPORTED, "settings_problem": "uno\n\x1b[1Ados", "waiting_since": tomorrow}
+    assert machine.post(REPORT, told)[0] == 200
+    with pages.centre.database.reading() as session:
+        kept = session.scalars(select(SensorReport)).one()
+        assert kept.settings_problem == "uno  [1Ados"
+        assert kept.waiting_since == NOW
+
+
+def test_a_sensors_name_has_no_invisible_signs(pages: Pages) -> None:
+    for name in ("a\nb", "a\x1b[2Kb", "a\u202eb"):
+        with pytest.raises(Invalid, match="invisible"):
+            invite(pages, name)
 
 
 @pytest.mark.parametrize("moment", ["1970-01-01T00:00:00+00:00", "2199-12-31T00:00:00-12:00"])
