@@ -100,8 +100,8 @@ def configure_sensor(
     if file is not None and clear:
         raise Invalid("Use --file o --clear, no los dos.")
     text = "" if file is None else _read(file)
-    check_inputs(text)
     centre = centres.build(load())
+    check_inputs(text, centre.definitions)
     with centre.database.transaction() as session:
         sensor = find_sensor(session, name)
         if file is None and not clear:

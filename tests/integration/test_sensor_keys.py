@@ -343,6 +343,19 @@ def test_a_report_is_kept_by_our_clock(pages: Pages, entity: Entity) -> None:
         assert (sensor.program_version, sensor.heard_at) == ("9.9", None)  # it sent nothing
 
 
+def test_inputs_of_a_source_that_is_none_are_not_chosen(pages: Pages) -> None:
+    enrolled(pages)
+    with pages.centre.database.transaction() as session:
+        admin = make_user(session, Role.ADMINISTRATOR)
+        number = session.scalars(select(Sensor.id)).one()
+    place = f"/administracion/sensores/{number}/entradas"
+    text = '[[follow]]\nsource = "linux_aut"\npath = "/var/log/auth.log"\n'
+    answer = pages.visit(admin).post(place, data={"text": text})
+    assert (answer.status_code, "Parecidas: linux_auth" in answer.text) == (422, True)
+    with pages.centre.database.reading() as session:
+        assert session.scalars(select(SensorSettings)).all() == []
+
+
 def test_settings_and_sources_come_when_they_differ(pages: Pages) -> None:
     machine = enrolled(pages)
     _, answer = machine.post(REPORT, REPORTED)
