@@ -181,10 +181,15 @@ class _Followed:
         # Later what is left is not what the pattern names, even if an inode is the same.
         if self._looks == 1 and self._before.keys() <= inodes:
             return
-        for seen in await asyncio.to_thread(beside, self._pattern):
+        there = await asyncio.to_thread(beside, self._pattern)
+        paths = {seen.path for seen in there}
+        for seen in there:
             if seen.key in keys or seen.key in self._files:
                 continue
             if is_packed(seen.path):
+                # Not while it may be written, nor before those that are there have their places.
+                if self._looks == 1 or seen.path.with_suffix("") in paths:
+                    continue
                 if known := await asyncio.to_thread(self._packed_rest, seen):
                     shape = self._outlet.shape_of(self._source)
                     self._files[seen.key] = ContentFile(seen, known.stream, known, shape)

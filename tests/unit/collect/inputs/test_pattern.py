@@ -147,6 +147,24 @@ def test_what_was_packed_while_the_sensor_is_down_is_read_to_its_end(
     assert kept.losses == []
 
 
+def test_a_packed_copy_takes_no_place_from_the_file_that_is_there(logs: Path, kept: Kept) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "1")
+        append(logs / "b.log", "b")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "1", "b")
+        (logs / "a.gz").write_bytes(gzip.compress((logs / "a.log").read_bytes()))
+        append(logs / "a.log", "2")
+        append(logs / "b.log", "c")
+        pack(logs / "b.log", "b.log.1.gz")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "2", "c")
+
+    asyncio.run(run())
+    assert sorted(kept.texts) == ["1", "2", "b", "c"]
+    assert len({stream for stream, _, _ in kept.records}) == 2
+
+
 def test_what_was_rotated_while_the_sensor_is_down_and_is_nowhere_is_a_loss(
     logs: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
