@@ -19,6 +19,10 @@ class ImapServer:
     mails: dict[int, bytes] = field(default_factory=dict)
     refused: set[int] = field(default_factory=set)
     huge: set[int] = field(default_factory=set)  # announced as terabytes
+    bad: set[int] = field(default_factory=set)  # the request for them is called wrong
+    empty: set[int] = field(default_factory=set)  # OK, and no data
+    nil: set[int] = field(default_factory=set)  # OK, and NIL in their place
+    cut: set[int] = field(default_factory=set)  # the connection ends, once
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -54,6 +58,8 @@ class ImapServer:
         found = re.match(r"UID FETCH (\d+)", command)
         wrong = command.startswith("LOGIN") and f'"{self.password}"' not in command
         wrong = wrong or (found is not None and int(found[1]) in self.refused)
+        if found is not None and int(found[1]) in self.bad:
+            return f"{tag} BAD hecho\r\n".encode()
         return f"{tag} {'NO' if wrong else 'OK'} hecho\r\n".encode()
 
     def _answer(self, command: str) -> bytes:
@@ -70,8 +76,13 @@ class ImapServer:
         if found := re.match(r"UID FETCH (\d+) .*<0\.(\d+)>", command):
             uid = int(found[1])
             data = self.mails.get(uid, b"")[: int(found[2])]
-            if uid in self.refused or uid not in self.mails:
+            if uid in self.cut:
+                self.cut.discard(uid)
+                raise OSError("cut")
+            if uid in self.refused | self.bad | self.empty or uid not in self.mails:
                 return b""
+            if uid in self.nil:
+                return f"* 1 FETCH (UID {uid} BODY[] NIL)\r\n".encode()
             size = 10**12 if uid in self.huge else len(data)
             head = f'* 1 FETCH (UID {uid} INTERNALDATE "20-Nov-2026 09:05:00 -0400" RFC822.SIZE 9 '
             return f"{head}BODY[]<0> {{{size}}}\r\n".encode() + data + b")\r\n"

@@ -1,6 +1,7 @@
 """Files that are on disk when a function returns, whole or not at all."""
 
 import os
+import stat
 from pathlib import Path
 
 
@@ -11,6 +12,13 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def private_folder(folder: Path) -> None:
+    """Have a folder that only its owner enters, also if it was there."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if stat.S_IMODE(folder.stat().st_mode) != 0o700:
+        folder.chmod(0o700)
 
 
 def write_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:

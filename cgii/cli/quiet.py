@@ -34,7 +34,9 @@ def add(
     """Anuncia una pausa: mientras dura, el silencio no da alerta."""
     if bool(sensor) == every:
         raise Invalid("Diga de qué sensor es la pausa (--sensor), o que es de todos.")
-    with deed(owner) as (_, act):
+    with deed(owner) as (centre, act):
+        if source:
+            centre.definitions.check(source)
         begins = moment_in(start, "--from", day_ends=False) if start else act.now
         window = add_quiet_window(
             act,

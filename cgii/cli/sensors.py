@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from cgii import centre as centres
 from cgii.base.errors import Invalid, NotFound
 from cgii.base.settings import load
+from cgii.base.text import one_line
 from cgii.cli.people import find_entity
 from cgii.collect.config import check_inputs
 from cgii.model.records import Sensor
@@ -58,19 +59,22 @@ def list_sensors() -> None:
     with centre.database.reading() as session:
         reports = {row.sensor_id: row for row in session.scalars(select(SensorReport))}
         for sensor in session.scalars(select(Sensor).order_by(Sensor.name)):
-            typer.echo(_line(sensor, reports.get(sensor.id), now))
+            typer.echo(line(sensor, reports.get(sensor.id), now))
     centre.close()
 
 
-def _line(sensor: Sensor, report: SensorReport | None, now: datetime) -> str:
+def line(sensor: Sensor, report: SensorReport | None, now: datetime) -> str:
+    """What the list says of one sensor: name, home, when it last sent, and how it is."""
     heard = sensor.heard_at.isoformat(timespec="seconds") if sensor.heard_at else "nunca"
     state = "revocado" if sensor.revoked_at else heard
     home = sensor.entity.acronym if sensor.entity else "-"
     facts = [f"{sensor.event_count} eventos", f"{sensor.reject_count} rechazos"]
     if report is not None:
         waiting = now - report.waiting_since if report.waiting_since else timedelta(0)
+        reported = report.received_at.isoformat(timespec="seconds")
         facts += [
-            f"cola {report.spool_records} ({waiting // timedelta(seconds=1)} s)",
+            f"informó {reported}",
+            f"cola {report.spool_records} ({max(waiting, timedelta(0)) // timedelta(seconds=1)} s)",
             f"perdidos {report.lost_count}",
             f"reloj {report.skew_seconds:+d} s",
         ]
@@ -78,7 +82,8 @@ def _line(sensor: Sensor, report: SensorReport | None, now: datetime) -> str:
             facts.append(f"entradas sin usar: {report.settings_problem}")
     if sensor.program_version:
         facts.append(f"versión {sensor.program_version}")
-    return f"{sensor.name:<30} {home:<12} {state:<28} {', '.join(facts)}"
+    # Names and reports are others' words.
+    return one_line(f"{sensor.name:<30} {home:<12} {state:<28} {', '.join(facts)}")
 
 
 @sensors.command("configure")
@@ -95,8 +100,8 @@ def configure_sensor(
     if file is not None and clear:
         raise Invalid("Use --file o --clear, no los dos.")
     text = "" if file is None else _read(file)
-    check_inputs(text)
     centre = centres.build(load())
+    check_inputs(text, centre.definitions)
     with centre.database.transaction() as session:
         sensor = find_sensor(session, name)
         if file is None and not clear:

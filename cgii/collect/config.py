@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cgii.base import limits
 from cgii.base.errors import Invalid
+from cgii.collect.definition import Definitions
 from cgii.collect.input_config import FollowConfig, LocalInputs
 
 
@@ -108,12 +109,14 @@ def read_inputs(text: str) -> InputsConfig:
     return _read(InputsConfig, text)
 
 
-def check_inputs(text: str) -> None:
+def check_inputs(text: str, definitions: Definitions) -> None:
     """Raise Invalid, for the field `text`, unless a sensor could read these inputs."""
     try:
-        read_inputs(text)
+        inputs = read_inputs(text)
     except Invalid as error:
         raise Invalid(error.message, field="text", **error.facts) from error
+    for one in inputs.follow:
+        definitions.check(one.source, field="text")
 
 
 def _read(kind: type[Config], text: str) -> Config:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from cgii.base import content, limits
-from cgii.base.errors import ContentError
+from cgii.base.errors import ContentError, Invalid
+from cgii.base.text import one_line
 from cgii.base.yaml_lines import BadYaml, read_yaml
 from cgii.collect.definition_file import DefinitionFile
 from cgii.collect.definition_parts import (
@@ -21,6 +23,7 @@ from cgii.collect.definition_parts import (
 from cgii.collect.line_patterns import Pattern, Patterns, any_of
 from cgii.collect.shapes import LINES, Shape
 
+NEAR_MAX, NEAR_SHARE = 3, 0.5  # names told to who mistyped one, and how alike they are
 GENERIC = "syslog"  # takes what no other source does
 # Parsers of what devices send by syslog; of plain lines in files nothing is expected there.
 TOLD_BY_LINE = frozenset(
@@ -72,6 +75,24 @@ class Definitions:
         """How the lines of a source's files make records."""
         found = self.by_name.get(source)
         return LINES if found is None else found.shape
+
+    def check(self, name: str, *, field: str = "source") -> None:
+        """Raise Invalid, with names that are near, unless there is a source of this name."""
+        if name in self.by_name:
+            return
+        near = get_close_matches(name, self.by_name, NEAR_MAX, NEAR_SHARE)
+        if not near:
+            raise Invalid(
+                "No hay una fuente «{name}»; el manual nombra todas en «Fuentes».",
+                field=field,
+                name=one_line(name),
+            )
+        raise Invalid(
+            "No hay una fuente «{name}». Parecidas: {near}.",
+            field=field,
+            name=one_line(name),
+            near=", ".join(near),
+        )
 
 
 def load_definitions(site: Path | None = None, *, is_ours_better: bool = False) -> Definitions:

@@ -140,7 +140,7 @@ class Places:
             known = _without_old_captures(known)
             rows = {key: [one.epoch, one.offset, one.seq] for key, one in known.items()}
             try:
-                replace_file(self._path, orjson.dumps(rows))
+                replace_file(self._path, orjson.dumps(rows), mode=0o600)
             except OSError as error:
                 raise Unavailable(
                     "El sensor no puede escribir su cola: {reason}.", reason=error.strerror

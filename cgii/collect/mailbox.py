@@ -91,24 +91,36 @@ def _new_mails(box: PinnedIMAP, request: dict[str, Any]) -> Iterator[Any]:
     # `n:*` always has the newest mail in it, also when that is older than n.
     for number in [one for one in numbers if one > after][: limits.IMAP_MAILS_MAX]:
         yield {"step": number}
-        parts = PARTS.format(size=limits.MAIL_BYTES_MAX)
-        status, found = box.uid("FETCH", str(number), parts)
-        if status != "OK":  # the mail cannot be had, and the others can
-            yield {"loss": "refused", "detail": str(found)[: limits.SHORT_TEXT_CHARS_MAX]}
+        try:
+            head, data = _fetched(box, number)
+        except FetchError as answer:  # the mail cannot be had, and the others can
+            yield {"loss": "refused", "detail": str(answer)[: limits.SHORT_TEXT_CHARS_MAX]}
             return
-        yield [number, _record(request, number, found)]
+        yield [number, _record(request, number, head, data)]
 
 
-def _record(request: dict[str, Any], number: int, found: list[Any]) -> str:
+class FetchError(Exception):
+    """The server does not hand a mail over, and the connection goes on."""
+
+
+def _fetched(box: PinnedIMAP, number: int) -> tuple[bytes, bytes]:
+    """What the server says of a mail, and the mail. Raises FetchError, IMAP4.abort or OSError."""
+    try:
+        status, found = box.uid("FETCH", str(number), PARTS.format(size=limits.MAIL_BYTES_MAX))
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as error:  # BAD
+        raise FetchError(error) from error
     pair = next((one for one in found if isinstance(one, tuple)), None)
-    if pair is None:
-        raise ValueError(f"el servidor no entrega el mensaje {number}")
-    head, data = pair
-    received = imaplib.Internaldate2tuple(head)
-    at = datetime.fromtimestamp(time.mktime(received), UTC) if received else None
+    if status != "OK" or pair is None:  # OK with nothing, or with NIL
+        raise FetchError(found)
+    return pair
+
+
+def _record(request: dict[str, Any], number: int, head: bytes, data: bytes) -> str:
     facts = {
         "mail_report": 1,
-        "time": at.isoformat() if at else None,
+        "time": _received(head),
         "mailbox": request["mailbox"],
         "uid": number,
         "is_cut": len(data) >= limits.MAIL_BYTES_MAX,
@@ -116,6 +128,15 @@ def _record(request: dict[str, Any], number: int, found: list[Any]) -> str:
     }
     text = json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace").decode()
     return text if len(text) <= limits.LINE_BYTES_MAX // 4 else _shorter(facts)
+
+
+def _received(head: bytes) -> str | None:
+    received = imaplib.Internaldate2tuple(head)
+    try:
+        at = datetime.fromtimestamp(time.mktime(received), UTC) if received else None
+    except (ValueError, OverflowError):
+        return None  # a year that no calendar has
+    return at.isoformat() if at else None
 
 
 def _shorter(facts: dict[str, Any]) -> str:

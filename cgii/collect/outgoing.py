@@ -56,6 +56,19 @@ def target_of(url: str, networks: tuple[Network, ...] = (), ca: Path | None = No
     return Target(parts.scheme, parts.hostname, port or default, networks, ca)
 
 
+def trusting(authority: Path | None) -> ssl.SSLContext:
+    """TLS with servers whose certificate this one signed, or a usual one. Raises Invalid."""
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        raise Invalid(
+            "{path} no sirve como certificado de una autoridad: {why}. Corrija la ruta o ponga ahí "
+            "el certificado en PEM.",
+            path=authority,
+            why=getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error),
+        ) from error
+
+
 async def address_of(target: Target) -> str:
     """Its address, resolved now. Raises Unavailable, or NotAllowed for one that is not public."""
     try:
@@ -88,12 +101,7 @@ class Asker:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        try:
-            self._verify = ssl.create_default_context(cafile=target.ca)
-        except OSError as error:
-            raise Invalid(
-                "{path} no es un certificado: {why}.", path=target.ca, why=error
-            ) from error
+        self._verify = trusting(target.ca)
 
     async def get(self, url: str, headers: Mapping[str, str]) -> Answer:
         """The answer to one GET. Raises Unavailable when there is none in time, NotAllowed when the

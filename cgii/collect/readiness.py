@@ -8,31 +8,36 @@ import os
 import shutil
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from cgii.base import limits
-from cgii.base.errors import CgiiError, Invalid
+from cgii.base.errors import CgiiError, Invalid, NotSignedIn
 from cgii.collect.certificate_dates import valid_from_to
 from cgii.collect.config import SensorConfig
 from cgii.collect.definition import Definitions
 from cgii.collect.identity import Identity
-from cgii.collect.input_config import FollowConfig, MailboxConfig, PullConfig
+from cgii.collect.input_config import FollowConfig, LiveConfig, MailboxConfig, PullConfig
 from cgii.collect.inputs.matching import matching
 from cgii.collect.inputs.pages import read_page
 from cgii.collect.inputs.pull import Pull
 from cgii.collect.inputs.tls import TlsFiles, server_context
 from cgii.collect.mailbox import connected
 from cgii.collect.outgoing import Asker, address_of
+from cgii.collect.packets import filters
 from cgii.collect.packets.child import SOURCE as PACKETS
+from cgii.collect.packets.decode import ETHERNET
+from cgii.collect.packets.live import LINKS
 from cgii.collect.ports import ports_of, why_not
-from cgii.collect.sensor import sender_of
+from cgii.collect.send import Sender
+from cgii.collect.sensor import authorise_of
 from cgii.collect.spool import SUFFIX
 
-NOTHING = gzip.compress(b"{}", mtime=0)  # who is known is told what is wrong with it; nothing kept
+NOTHING = gzip.compress(b"{}", mtime=0)  # a batch that the centre refuses, and keeps nothing of
+KINDS = Path("/sys/class/net")  # of interfaces, by their names
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,9 @@ def look(
     is_running = _is_owned(spool)
     yield _spool(sensor, spool, is_running=is_running)
     yield from _centre(sensor, spool)
+    if sensor.site is not None and not sensor.site.is_dir():
+        sentence = "no es una carpeta; corrija site, o quítelo para usar las fuentes del centro"
+        yield Finding(f"fuentes {sensor.site}", False, sentence)
     yield from _ports(sensor, is_running=is_running)
     if sensor.syslog_tls_port is not None and sensor.tls_files is not None:
         yield _certificate(sensor.tls_files, now)
@@ -63,7 +71,7 @@ def look(
     for folder in sensor.pcap:
         yield _files(FollowConfig(source=PACKETS, path=folder.folder, whole=True))
     for card in sensor.capture:
-        yield _interface(card.interface)
+        yield _interface(card)
     for one in sensor.pull:
         yield asyncio.run(_pull(one))
     for box in sensor.imap:
@@ -112,26 +120,41 @@ def _spool(sensor: SensorConfig, spool: Path, *, is_running: bool) -> Finding:
 
 def _centre(sensor: SensorConfig, spool: Path) -> Iterator[Finding]:
     name = f"centro {sensor.centre}"
+    answer: type[CgiiError] = Invalid  # who is known is told what is wrong with the batch
+    told = "responde y reconoce a este sensor"
     try:
-        with sender_of(sensor, Identity(spool)) as sender:
-            with suppress(Invalid):  # it knows us: only then does it look at what was sent
+        authorise = authorise_of(sensor, Identity(spool))
+    except CgiiError as error:  # whether the centre is there can be seen all the same
+        yield Finding("inscripción", False, str(error))
+        authorise, answer, told = _stranger, NotSignedIn, "responde"
+    try:
+        with Sender(sensor.centre, authorise, ca_file=sensor.ca_file) as sender:
+            with suppress(answer):
                 sender.send(NOTHING)
             skew = sender.skew
     except CgiiError as error:
         yield Finding(name, False, str(error))
         return
-    yield Finding(name, True, "responde y reconoce a este sensor")
+    yield Finding(name, True, told)
     seconds = round(skew.total_seconds())
     is_good = abs(seconds) <= limits.SENSOR_SKEW_SECONDS
     advice = "" if is_good else "; sincronice la hora (NTP)"
     yield Finding("reloj", is_good, f"{seconds:+d} s respecto del centro{advice}")
 
 
+def _stranger(path: str, body: bytes, now: datetime) -> Mapping[str, str]:
+    return {}
+
+
 # --- what listens -------------------------------------------------------------------------------
 def _ports(sensor: SensorConfig, *, is_running: bool) -> Iterator[Finding]:
+    taken: dict[tuple[socket.SocketKind, int], str] = {}
     for port in ports_of(sensor):
         name = f"{port.way} {sensor.host}:{port.number}"
-        if is_running:  # it is the sensor that has it
+        other = taken.setdefault((port.kind, port.number), port.way)
+        if other != port.way:
+            yield Finding(name, False, f"es el mismo puerto que el de {other}; elija otro")
+        elif is_running:  # it is the sensor that has it
             yield Finding(name, True, "un sensor con esta cola está en marcha")
         elif reason := why_not(sensor.host, port):
             yield Finding(name, False, f"no se puede usar: {reason}")
@@ -139,14 +162,29 @@ def _ports(sensor: SensorConfig, *, is_running: bool) -> Iterator[Finding]:
             yield Finding(name, True, "libre")
 
 
-def _interface(name: str) -> Finding:
+def _interface(card: LiveConfig) -> Finding:
+    name = card.interface
     if all(name != known for _, known in socket.if_nameindex()):
         return Finding(name, False, "no hay una interfaz con ese nombre")
+    problems = []
     try:
-        socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
     except PermissionError:
-        return Finding(name, False, "falta el permiso CAP_NET_RAW para capturar")
-    return Finding(name, True, "se puede capturar")
+        problems.append("falta el permiso CAP_NET_RAW para capturar")
+    if card.filter:
+        try:
+            filters.compiled(card.filter, _link(name))
+        except CgiiError as error:
+            problems.append(str(error))
+    return Finding(name, not problems, "; ".join(problems) or "se puede capturar")
+
+
+def _link(name: str) -> int:
+    """The kind of frames of an interface, for which a filter is written."""
+    try:
+        return LINKS.get(int((KINDS / name / "type").read_text()), ETHERNET)
+    except (OSError, ValueError):
+        return ETHERNET
 
 
 def _certificate(files: TlsFiles, now: datetime) -> Finding:

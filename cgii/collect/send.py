@@ -1,7 +1,6 @@
 """Speaks to a remote centre over HTTPS: packed batches, and what else there is to say."""
 
 import gzip
-import ssl
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from cgii.base.signatures import TIME_HEADER, SecretKey, nonce_of, read_told_tim
 from cgii.collect import convert
 from cgii.collect.buffer import Batch
 from cgii.collect.listen import back_off
+from cgii.collect.outgoing import trusting
 
 PATH = "/api/v1/ingest"
 REFUSED = frozenset({400, 413, 422})  # what is said of a batch, not of the moment
@@ -49,13 +49,14 @@ class Sender:
         ca_file: Path | None = None,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
+        """Raises Invalid if `ca_file` is no certificate."""
         self._authorise = authorise
         self.skew = timedelta(0)  # our clock before the centre's, as it told last
         self._client = httpx2.Client(
             base_url=centre.rstrip("/"),
             timeout=limits.SEND_TIMEOUT_SECONDS,
             transport=transport,
-            verify=ssl.create_default_context(cafile=ca_file) if ca_file else True,
+            verify=trusting(ca_file) if ca_file else True,
             follow_redirects=False,  # what identifies us goes to the named centre only
         )
 

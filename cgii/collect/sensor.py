@@ -38,10 +38,11 @@ def folder_of(config: SensorConfig, file: Path) -> Path:
 
 def sender_of(config: SensorConfig, identity: Identity) -> Sender:
     """A connection that the centre will know. Raises Invalid without key and token."""
-    return Sender(config.centre, _authorise(config, identity), ca_file=config.ca_file)
+    return Sender(config.centre, authorise_of(config, identity), ca_file=config.ca_file)
 
 
-def _authorise(config: SensorConfig, identity: Identity) -> Authorise:
+def authorise_of(config: SensorConfig, identity: Identity) -> Authorise:
+    """How the centre knows this sensor. Raises Invalid without key and token."""
     if identity.key is not None:
         return by_key(identity.signing)
     if not (secret := config.secret):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cgii.base import clock, limits, logs
-from cgii.base.durable import sync_folder
+from cgii.base.durable import private_folder, sync_folder, write_file
 from cgii.base.errors import Unavailable
 
 MAGIC = b"CGS1"
@@ -226,9 +226,9 @@ class Spool:
         log.error("a damaged part of the spool was set aside", segment=segment, bytes=end - begin)
         folder = self.folder / DAMAGED
         with contextlib.suppress(OSError):  # it is lost to us in any case
-            folder.mkdir(exist_ok=True)
+            private_folder(folder)
             data = self._bytes(segment, begin)[: end - begin]
-            (folder / f"{segment:012d}-{begin:09d}").write_bytes(data)
+            write_file(folder / f"{segment:012d}-{begin:09d}", data, mode=0o600)
 
     def _whole_after(self, segment: int, offset: int) -> int | None:
         """Where the next entry begins that can be read."""

@@ -45,7 +45,8 @@ def keep_report(session: Session, sensor_id: int, report: Report, *, now: dateti
     row.received_at = now
     row.skew_seconds = max(-SKEW_MAX, min(round(skew / timedelta(seconds=1)), SKEW_MAX))
     row.started_at = report.started_at - skew
-    row.waiting_since = report.waiting_since - skew if report.waiting_since else None
+    # A clock that was set back meanwhile makes it later than now: then nothing waits yet.
+    row.waiting_since = min(report.waiting_since - skew, now) if report.waiting_since else None
     row.spool_records, row.spool_bytes = report.spool_records, report.spool_bytes
     row.spool_bytes_max, row.lost_count = report.spool_bytes_max, report.lost_count
     row.settings_version, row.settings_problem = report.settings_version, report.settings_problem

@@ -108,6 +108,10 @@ def _add(act: Act, name: str, entity: Entity | None) -> Sensor:
     name = name.strip()
     if not 1 <= len(name) <= limits.NAME_CHARS_MAX:
         raise Invalid("Escriba un nombre, por ejemplo «sensor-minedu-1».", field="name")
+    if not name.isprintable():
+        raise Invalid(
+            "El nombre tiene un salto de línea u otro signo invisible; quítelo.", field="name"
+        )
     if _is_taken(act.session, name):
         raise Invalid("Ya hay un sensor con ese nombre.", field="name")
     sensor = Sensor(

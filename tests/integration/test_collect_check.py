@@ -142,6 +142,61 @@ def test_a_centre_that_is_away_or_does_not_know_the_sensor_is_told(
     assert said in done.stdout
 
 
+def test_of_a_sensor_that_is_not_enrolled_the_centre_is_looked_for_all_the_same(
+    tmp_path: Path, server: Server
+) -> None:
+    path = config(tmp_path, server, token="")
+    there = command("check", "--config", str(path))
+    server.address = f"http://127.0.0.1:{free_port()}"
+    config(tmp_path, server, token="")
+    away = command("check", "--config", str(path))
+    config(tmp_path, server, f'ca_file = "{tmp_path}/no.pem"', token="")
+    untrusted = command("check", "--config", str(path))
+
+    assert {there.returncode, away.returncode, untrusted.returncode} == {1}
+    for done in (there, away, untrusted):
+        assert "FALTA  inscripción: Este sensor no está inscrito." in done.stdout
+    assert ": responde\n" in there.stdout
+    assert "no responde" in away.stdout
+    assert "no.pem no sirve" in untrusted.stdout
+
+
+def test_a_port_asked_for_twice_and_a_site_that_is_not_there_are_told(
+    tmp_path: Path, server: Server
+) -> None:
+    port = free_port()
+    path = config(
+        tmp_path, server,
+        f"syslog_udp_port = {port}\nsyslog_tcp_port = {port}\nnetflow_port = {port}",
+        f'site = "{tmp_path}/no"',
+    )  # fmt: skip
+    done = command("check", "--config", str(path))
+
+    wrong = [line for line in done.stdout.splitlines() if line.startswith("FALTA")]
+    assert done.returncode == 1
+    assert len(wrong) == 2
+    assert f"fuentes {tmp_path}/no: no es una carpeta" in wrong[0]
+    assert f"NetFlow 127.0.0.1:{port}: es el mismo puerto que el de syslog UDP" in wrong[1]
+
+
+@pytest.mark.parametrize("words", [["check"], ["enrol"], []])
+@pytest.mark.parametrize("text", [None, "nada"])
+def test_an_authority_that_is_no_certificate_is_told_in_a_sentence(
+    tmp_path: Path, server: Server, words: list[str], text: str | None
+) -> None:
+    ca = tmp_path / "ca.pem"
+    if text is not None:
+        ca.write_text(text)
+    (tmp_path / "invitacion").write_text("x")
+    path = config(tmp_path, server, f'ca_file = "{ca}"')
+    more = ["--invitation-file", str(tmp_path / "invitacion")] if words == ["enrol"] else []
+    done = command(*words, "--config", str(path), *more)
+
+    assert done.returncode == (1 if words == ["check"] else 2)
+    assert f"{ca} no sirve como certificado de una autoridad" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_full_queue_is_told_and_one_at_work_is_left_alone(tmp_path: Path, server: Server) -> None:
     spool = tmp_path / "spool"
     spool.mkdir()

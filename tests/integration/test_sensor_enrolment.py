@@ -132,6 +132,8 @@ def test_inputs_that_cannot_be_are_told_and_the_own_ones_stay(
         ("syslog_udp_port = 99999\n", "syslog_udp_port"),
         ('centre = "https://otro.example"\n', "no se conoce esta clave"),
         ("syslog_udp_port =\n", "TOML"),
+        ('[[follow]]\nsource = "linux_aut"\npath = "/x"\n', "Parecidas: linux_auth"),
+        ('[[follow]]\nsource = "noexiste"\npath = "/x"\n', "No hay una fuente «noexiste»"),
     ],
 )
 def test_wrong_inputs_are_refused_where_they_are_written(

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import delete, select
 from starlette.testclient import TestClient
 
+from cgii.base.errors import Invalid
 from cgii.base.signatures import SecretKey, nonce_of, read_told_time
 from cgii.centre import Centre
 from cgii.model.entities import Entity
@@ -342,6 +343,19 @@ def test_a_report_is_kept_by_our_clock(pages: Pages, entity: Entity) -> None:
         assert (sensor.program_version, sensor.heard_at) == ("9.9", None)  # it sent nothing
 
 
+def test_inputs_of_a_source_that_is_none_are_not_chosen(pages: Pages) -> None:
+    enrolled(pages)
+    with pages.centre.database.transaction() as session:
+        admin = make_user(session, Role.ADMINISTRATOR)
+        number = session.scalars(select(Sensor.id)).one()
+    place = f"/administracion/sensores/{number}/entradas"
+    text = '[[follow]]\nsource = "linux_aut"\npath = "/var/log/auth.log"\n'
+    answer = pages.visit(admin).post(place, data={"text": text})
+    assert (answer.status_code, "Parecidas: linux_auth" in answer.text) == (422, True)
+    with pages.centre.database.reading() as session:
+        assert session.scalars(select(SensorSettings)).all() == []
+
+
 def test_settings_and_sources_come_when_they_differ(pages: Pages) -> None:
     machine = enrolled(pages)
     _, answer = machine.post(REPORT, REPORTED)
@@ -387,6 +401,9 @@ def test_another_entity_sees_no_report(pages: Pages, entity: Entity) -> None:
         {**REPORTED, "time": "9999-12-31T23:59:59+00:00"},
         {**REPORTED, "time": "2026-11-29T12:00:00"},
         {**REPORTED, "version": "a\0b"},
+        {**REPORTED, "version": "1\nsur  GAMX  0 eventos"},
+        {**REPORTED, "settings_version": "\x1b[2K"},
+        {**REPORTED, "sources_version": "\x9b1A"},
         {**REPORTED, "version": "x" * 81},
         {"version": "1"},
     ],
@@ -396,6 +413,23 @@ def test_a_report_that_is_none_is_refused_in_a_sentence(pages: Pages, body: obje
     status, answer = machine.post(REPORT, body)
     assert status == 422
     assert "no es válido" in answer["detail"]
+
+
+def test_an_errors_lines_are_kept_as_one_and_nothing_waits_since_tomorrow(pages: Pages) -> None:
+    machine = enrolled(pages)
+    tomorrow = (NOW + timedelta(days=1)).isoformat()
+    told = {**REPORTED, "settings_problem": "uno\n\x1b[1Ados", "waiting_since": tomorrow}
+    assert machine.post(REPORT, told)[0] == 200
+    with pages.centre.database.reading() as session:
+        kept = session.scalars(select(SensorReport)).one()
+        assert kept.settings_problem == "uno  [1Ados"
+        assert kept.waiting_since == NOW
+
+
+def test_a_sensors_name_has_no_invisible_signs(pages: Pages) -> None:
+    for name in ("a\nb", "a\x1b[2Kb", "a\u202eb"):
+        with pytest.raises(Invalid, match="invisible"):
+            invite(pages, name)
 
 
 @pytest.mark.parametrize("moment", ["1970-01-01T00:00:00+00:00", "2199-12-31T00:00:00-12:00"])
@@ -475,6 +509,17 @@ def test_a_key_that_ended_in_one_process_is_refused_at_once_by_another_that_know
     assert stored(other.centre) == before  # it was refused before anything was kept
     with pages.centre.database.reading() as session:
         assert session.scalars(select(Batch).where(Batch.seq >= 4)).all() == []
+
+
+def test_an_empty_batch_tells_whether_the_key_is_in_force(pages: Pages, own: Own) -> None:
+    """As `cgii collect check` asks, also of a process that knows the key."""
+    machine = enrolled(pages)
+    assert [machine.post(INGEST, body)[0] for body in (own(1), {}, own(2), {})] == [
+        200, 422, 200, 422,
+    ]  # fmt: skip
+    with pages.centre.database.transaction() as session:
+        sensors.revoke_sensor(pages.centre.act(session), session.scalars(select(Sensor)).one())
+    assert [machine.post(INGEST, {})[0] for _ in range(2)] == [401, 401]
 
 
 def test_a_request_has_its_effect_once_in_all_processes(

@@ -222,6 +222,7 @@ def test_the_command_announces_lists_and_ends(place: Path) -> None:
         ("add", "--sensor", "norte", "--hours", "2", "--reason", "x", "--from", "mañana"),
         ("add", "--sensor", "norte", "--hours", "2", "--reason", "x", "--from", "2020-01-01"),
         ("add", "--sensor", "norte", "--hours", "2", "--reason", "x", "--owner", "no@x.bo"),
+        ("add", "--sensor", "norte", "--source", "noexiste", "--hours", "2", "--reason", "x"),
         ("end", "7"),
     ],
 )
@@ -229,6 +230,18 @@ def test_the_command_says_what_is_wrong(place: Path, arguments: tuple[str, ...])
     with pytest.raises(CgiiError):
         command(*arguments)
     assert command("list", "--all") == ""
+
+
+def test_a_source_that_is_none_is_refused_with_near_names(place: Path, pages: Pages) -> None:
+    with pytest.raises(Invalid, match=r"«squib»\. Parecidas: squid"):
+        command("add", "--sensor", "norte", "--source", "squib", "--hours", "2", "--reason", "x")
+    form = {"sensor": "*", "source": "squib", "reason": "x",
+            "start": "2099-01-01T10:00", "end": "2099-01-01T11:00"}  # fmt: skip
+    admin = enter(pages)
+    answer = admin.post(f"{PLACE}/nueva", data=form)
+    assert (answer.status_code, "Parecidas: squid" in answer.text) == (422, True)
+    command("add", "--sensor", "norte", "--source", "squid", "--hours", "2", "--reason", "x")
+    assert "norte, squid: x" in command("list")
 
 
 def test_the_command_names_the_option_whose_moment_is_none(place: Path) -> None:

@@ -1,15 +1,15 @@
 """Follows a growing file through rotation and truncation, and knows its place after a restart."""
 
 import contextlib
-import os
-import re
-import stat
+import glob
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from cgii.base import limits
-from cgii.base.ids import digest
+from cgii.collect.inputs.contents import ENDED, Content, Epoch, is_packed, rotated_since
+from cgii.collect.inputs.matching import Seen
 from cgii.collect.shapes import LINES, Shape
 
 FORGOTTEN = -1  # the offset of a place that need not be kept any longer
@@ -44,7 +44,8 @@ class FollowedFile:
 
     Renamed away: the open file is read to its end, then the new one from its start. Truncated or
     written anew in place: read from the start under a new epoch. Renamed while nobody looked: its
-    neighbour with the same inode is finished first.
+    neighbour with the same inode, or a packed one with the same beginning, is finished first, then
+    what was rotated after it. Where that is not there, `missed` says so; the caller takes it back.
     """
 
     def __init__(self, path: Path, position: Position | None = None, shape: Shape = LINES) -> None:
@@ -53,8 +54,12 @@ class FollowedFile:
         self._at = position
         self._epoch = ""
         self._offset = self._seq = 0
-        self._file: int | None = None
+        self._file: Content | None = None
         self._head = b""
+        self.missed = False  # lines that nobody can count
+        # A content of the run before whose rest was not found yet; where it and others may lie.
+        self._owes = position is not None and position.offset < ENDED
+        self._earlier: list[Seen] | None = None
         self._shape = shape
         self._cutter = shape.cutter()
         self._idle_polls = 0
@@ -62,7 +67,7 @@ class FollowedFile:
     def close(self) -> None:
         """Let go of the file; `poll` would open it again where it was."""
         if self._file is not None:
-            os.close(self._file)
+            self._file.close()
             self._file = None
 
     @property
@@ -95,7 +100,7 @@ class FollowedFile:
             return []
         for _ in range(CHUNKS_MAX):  # a long line has no end in its first chunks
             where = self._offset + self._cutter.pending
-            piece = os.pread(self._file, limits.READ_CHUNK_BYTES, where)
+            piece = self._file.read(limits.READ_CHUNK_BYTES, where)
             if not piece:
                 return self._at_end(self._file)
             self._idle_polls = 0
@@ -103,7 +108,8 @@ class FollowedFile:
                 return lines
         return []
 
-    def _at_end(self, file: int) -> list[Line]:
+    def _at_end(self, file: Content) -> list[Line]:
+        self.missed |= file.is_damaged
         if not self._was_renamed(file):
             return self.idle()
         rest = list(self._lines(self._cutter.end()))
@@ -119,103 +125,109 @@ class FollowedFile:
                 yield Line(data.rstrip(b"\r"), self._seq - 1, self._at)
 
     def _open(self) -> bool:
+        if self._owes and self._earlier is None:
+            self._look_for_earlier()
+        while self._earlier:
+            if self._open_earlier(self._earlier.pop(0)):
+                return True
         for path in self._candidates():
             try:
-                if not stat.S_ISREG(path.stat().st_mode):
+                if not path.is_file():
                     continue
-                file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+                file = Content(path, is_packed=is_packed(path))
             except FileNotFoundError:
                 continue
-            if self._start(file, is_ours=path == self.path):
+            if self._start(file, is_rest=self._is_where_we_were(file), is_new=path == self.path):
                 return True
-            os.close(file)
+            file.close()
+        return False
+
+    def _look_for_earlier(self) -> None:
+        """Once the path has another content, find where the one of the run before went."""
+        if self._at is None or not self.path.is_file():
+            return  # it may not be rotated to its end
+        with contextlib.suppress(FileNotFoundError), closing(Content(self.path)) as file:
+            self._earlier = []
+            if not self._is_where_we_were(file):
+                self._earlier = rotated_since(self.path, self._at.epoch, self._at.offset)
+
+    def _open_earlier(self, seen: Seen) -> bool:
+        is_rest = self._owes
+        try:
+            file = Content(seen.path, is_packed=is_packed(seen.path))
+        except OSError:
+            self.missed = True
+            return False
+        if file.key == seen.key and self._start(file, is_rest=is_rest, is_new=not is_rest):
+            return True
+        # It was renamed once more; or there is no line in it.
+        self.missed |= file.key != seen.key or (not is_rest and file.read(1, 0) != b"")
+        file.close()
         return False
 
     def _candidates(self) -> Iterator[Path]:
         """The renamed file we had not finished, if there is one; then the path itself."""
         if self._at is not None:
             inode = self._at.epoch.partition(".")[0]
-            beside = self.path.parent.glob(f"{self.path.name}?*")
+            beside = self.path.parent.glob(f"{glob.escape(self.path.name)}?*")
             for _, path in zip(range(limits.FOLLOW_SIBLINGS_MAX), beside, strict=False):
                 with contextlib.suppress(OSError):
                     if f"{path.stat().st_ino:x}" == inode:
                         yield path
         yield self.path
 
-    def _start(self, file: int, *, is_ours: bool) -> bool:
-        """Begin with an open file: where we were if it is known, else at its start."""
+    def _is_where_we_were(self, file: Content) -> bool:
+        if self._at is None:
+            return False
+        epoch, offset = Epoch.read(self._at.epoch), self._at.offset
+        if file.is_packed:
+            return file.holds(epoch, offset)
+        return file.size >= offset and file.is_of(epoch)
+
+    def _start(self, file: Content, *, is_rest: bool, is_new: bool) -> bool:
+        """Begin with an open file: where we were if it holds the rest, or as a new one."""
         known = self._at
-        size = os.fstat(file).st_size
-        if known is not None and is_of(file, known.epoch) and size >= known.offset:
-            if self._epoch == known.epoch and size >= self._offset + self.pending:
+        if known is not None and is_rest:
+            if self._epoch == known.epoch and file.size >= self._offset + self.pending:
                 self._file = file  # only closed: the cutter knows what explains the next line
                 return True
-            if not is_ours and size == known.offset:
+            self._owes = False
+            if not is_new and not file.is_packed and file.size == known.offset:
                 return False  # the renamed file was finished
             self._epoch, self._offset, self._seq = known.epoch, known.offset, known.seq
-            self._head = os.pread(file, _Epoch.read(known.epoch).length, 0)
-        elif not is_ours:
+            self._head = file.read(Epoch.read(known.epoch).length, 0)
+        elif not is_new:
             return False
         else:
-            head = os.pread(file, limits.FOLLOW_HEAD_BYTES, 0)
+            head = file.read(limits.FOLLOW_HEAD_BYTES, 0)
             if len(head) < limits.FOLLOW_HEAD_BYTES and b"\n" not in head:
                 return False  # too little to know it again by
-            before = _Epoch.read(known.epoch).generation + 1 if known else 0
-            inode, beginning = _identity(file, len(head))
-            self._epoch = f"{inode}.{len(head)}.{beginning}.{before}"
+            before = Epoch.read(known.epoch).generation + 1 if known else 0
+            self._epoch = str(file.epoch(len(head), before))
             self._offset = self._seq = 0
             self._head = head
+            self.missed |= self._owes
+            self._owes = False
         self._cutter = self._shape.cutter()
-        self._cutter.resume(self._offset, lambda size, place: os.pread(file, size, place))
+        self._cutter.resume(self._offset, file.read)
         self._idle_polls = 0
         self._file = file
         return True
 
-    def _was_rewritten(self, file: int) -> bool:
-        return (
-            os.fstat(file).st_size < self._offset + self._cutter.pending
-            or os.pread(file, len(self._head), 0) != self._head
+    def _was_rewritten(self, file: Content) -> bool:
+        return not file.is_packed and (
+            file.size < self._offset + self._cutter.pending
+            or file.read(len(self._head), 0) != self._head
         )
 
-    def _was_renamed(self, file: int) -> bool:
+    def _was_renamed(self, file: Content) -> bool:
         try:
             there = self.path.stat()
         except FileNotFoundError:
             return False  # the new one does not exist yet; more may come into the old one
-        here = os.fstat(file)
-        return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
+        return (there.st_dev, there.st_ino) != file.key
 
     def _leave(self) -> None:
         # The place stays known: the same content under the same path is then a new generation.
         self._at = Position(self.stream, self._epoch, ENDED, self._seq)
         self.close()
-
-
-ENDED = 2**62  # larger than any file: nothing there is "where we were"
-
-
-@dataclass(frozen=True, slots=True)
-class _Epoch:
-    inode: str
-    length: int
-    beginning: str
-    generation: int
-
-    @staticmethod
-    def read(text: str) -> "_Epoch":
-        """The parts of an epoch's name; of a name that is not ours, an epoch of no file."""
-        found = re.fullmatch(r"([0-9a-f]+)\.(\d{1,4})\.([0-9a-f]+)\.(\d{1,9})", text)
-        if found is None:
-            return _Epoch("", 0, "", -1)
-        return _Epoch(found[1], int(found[2]), found[3], int(found[4]))
-
-
-def is_of(file: int, epoch: str) -> bool:
-    """Whether an open file has the content that an epoch names."""
-    parts = _Epoch.read(epoch)
-    return _identity(file, parts.length) == (parts.inode, parts.beginning)
-
-
-def _identity(file: int, length: int) -> tuple[str, str]:
-    inode = f"{os.fstat(file).st_ino:x}"
-    return inode, digest(os.pread(file, length, 0).hex())[:16]

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cgii.base import limits, logs
+from cgii.base.counters import EVENTS_DROPPED
 from cgii.collect.inputs.follow import FollowedFile
 from cgii.collect.inputs.outlet import Input, Outlet, at_start
 from cgii.model.event import Raw
+
+WAY, ROTATED = "file", "rotated"
 
 log = logs.logger("collect")
 
@@ -47,6 +50,7 @@ class Follow:
                     log.warning("a file cannot be followed", path=str(file.path), error=problem)
                 if not lines:
                     told = problem
+                await tell_missed(file, outlet)
                 if lines:
                     await outlet.begin(self.source, at_start(lines[0].after), stop)
                 for line in lines:
@@ -58,6 +62,20 @@ class Follow:
                     await asyncio.sleep(0)  # others may run between two chunks of a large file
         finally:
             file.close()
+
+
+async def tell_missed(file: FollowedFile, outlet: Outlet) -> None:
+    """Tell of lines that were in a file before it was rotated and are nowhere to be found."""
+    if file.missed:
+        file.missed = False
+        await tell_rotated(outlet, 1, file=str(file.path))
+
+
+async def tell_rotated(outlet: Outlet, contents: int, **facts: str) -> None:
+    """The rest of so many contents is lost; what they held nobody knows: each counts as one."""
+    log.warning("a file was rotated away before it was read to its end", **facts)
+    EVENTS_DROPPED.labels(WAY, ROTATED).inc(contents)
+    await outlet.tell_loss(WAY, "gap", ROTATED, rotated=contents, **facts)
 
 
 async def wait(stop: asyncio.Event, seconds: float) -> None:

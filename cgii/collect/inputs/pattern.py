@@ -10,21 +10,20 @@ import errno
 import os
 import resource
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from cgii.base import limits, logs
 from cgii.base.ids import token
-from cgii.collect.inputs.follow import ENDED, FollowedFile, Line, Position, is_of
-from cgii.collect.inputs.following import wait
+from cgii.collect.inputs.contents import ENDED, Content, Epoch, is_packed
+from cgii.collect.inputs.follow import FollowedFile, Line, Position
+from cgii.collect.inputs.following import WAY, tell_missed, tell_rotated, wait
 from cgii.collect.inputs.left_out import LeftOut
 from cgii.collect.inputs.matching import Seen, beside, matching, newest
 from cgii.collect.inputs.outlet import Outlet, at_start, short
-from cgii.collect.inputs.whole import opened
 from cgii.collect.shapes import LINES, Shape
 from cgii.model.event import Raw
-
-WAY = "file"
 
 log = logs.logger("collect")
 
@@ -74,14 +73,14 @@ class ContentFile(FollowedFile):
     def takes_a_late_descriptor(self) -> bool:
         """Whether the process has few left: a system gives the lowest number that is free."""
         most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return self._file is not None and 0 < most * 3 // 4 <= self._file
+        return self._file is not None and 0 < most * 3 // 4 <= self._file.descriptor
 
     @property
     def unread(self) -> int:
         """Bytes that were not read, of what lies there or lay there at the last look."""
-        if self._at is not None and self._at.offset == ENDED:
+        if is_packed(self.seen.path) or (self._at is not None and self._at.offset == ENDED):
             return 0
-        size = self.seen.size if self._file is None else os.fstat(self._file).st_size
+        size = self.seen.size if self._file is None else self._file.size
         known = self._at.offset if self._at is not None else 0
         return max(size - max(self._offset + self.pending, known), 0)
 
@@ -94,8 +93,11 @@ class ContentFile(FollowedFile):
         """The last line, which has no end, of a file that nobody writes to any more."""
         return list(self._lines(self._cutter.end()))
 
-    def _was_renamed(self, file: int) -> bool:
+    def _was_renamed(self, file: Content) -> bool:
         return False  # it is the same content, and the pattern finds the new one
+
+    def _look_for_earlier(self) -> None:
+        self._earlier = []  # a place is given only with the content that it lies in
 
     def _candidates(self) -> Iterator[Path]:
         for path in super()._candidates():
@@ -123,6 +125,7 @@ class _Followed:
             if inode := known.epoch.partition(".")[0]:
                 self._before.setdefault(int(inode, 16), []).append(known)
         self._looks = 0
+        self._unpacked: set[str] = set()  # signatures of packed files that were looked into
         self._opened: list[ContentFile] = []
         self._is_short = False  # of descriptors
         # Files that were read to their end and gave way, with their places.
@@ -140,7 +143,7 @@ class _Followed:
         matched = await asyncio.to_thread(matching, self._pattern)
         # Packed files are read whole, and only where a pattern asks for them.
         await self._left_out.names(matched.beyond)
-        found = [seen for seen in matched.files if seen.path.suffix != ".gz"]
+        found = [seen for seen in matched.files if not is_packed(seen.path)]
         if self._before and found:  # with nothing there at all, a disk may not be mounted yet
             await self._find_again(found)
         here = {seen.key: seen for seen in found}
@@ -171,21 +174,52 @@ class _Followed:
     async def _find_again(self, found: list[Seen]) -> None:
         """What was renamed out of the pattern while nobody looked is read to its end."""
         self._looks += 1
-        if self._looks > limits.FOLLOW_FORGET_LOOKS:
-            for known in [known for places in self._before.values() for known in places]:
-                await self._outlet.forget(self._source, known)
-            self._before = {}
-            return
         keys, inodes = {seen.key for seen in found}, {seen.inode for seen in found}
-        if self._before.keys() <= inodes:
+        if self._looks > limits.FOLLOW_FORGET_LOOKS:
+            await self._give_up({seen.inode for seen in found if seen.key not in self._files})
             return
-        for seen in await asyncio.to_thread(beside, self._pattern):
-            if seen.key in keys or seen.key in self._files or seen.path.suffix == ".gz":
+        # Later what is left is not what the pattern names, even if an inode is the same.
+        if self._looks == 1 and self._before.keys() <= inodes:
+            return
+        there = await asyncio.to_thread(beside, self._pattern)
+        paths = {seen.path for seen in there}
+        for seen in there:
+            if seen.key in keys or seen.key in self._files:
                 continue
-            if seen.inode in self._before:
+            if is_packed(seen.path):
+                # Not while it may be written, nor before those that are there have their places.
+                if self._looks == 1 or seen.path.with_suffix("") in paths:
+                    continue
+                if known := await asyncio.to_thread(self._packed_rest, seen):
+                    shape = self._outlet.shape_of(self._source)
+                    self._files[seen.key] = ContentFile(seen, known.stream, known, shape)
+            elif seen.inode in self._before:
                 file = self._file(seen)
                 if file.place.epoch:
                     self._files[seen.key] = file
+
+    async def _give_up(self, without_room: set[int]) -> None:
+        """What was followed before and is nowhere may have had more; inodes of what is there."""
+        gone = sum(len(self._before[inode]) for inode in self._before.keys() - without_room)
+        if gone:
+            await tell_rotated(self._outlet, gone, pattern=self._pattern)
+        for known in [known for places in self._before.values() for known in places]:
+            await self._outlet.forget(self._source, known)
+        self._before = {}
+
+    def _packed_rest(self, seen: Seen) -> Position | None:
+        """The place in a packed file of what it was when it was followed; None if it never was."""
+        if seen.signature in self._unpacked:
+            return None
+        self._unpacked.add(seen.signature)
+        places = [known for several in self._before.values() for known in several]
+        try:
+            with closing(Content(seen.path, is_packed=True)) as file:
+                epochs = ((one, Epoch.read(one.epoch)) for one in places)
+                known = next((one for one, it in epochs if file.holds(it, one.offset)), None)
+                return self._take(known) if file.key == seen.key else None
+        except OSError:
+            return None
 
     def _file(self, seen: Seen) -> ContentFile:
         known = self._known(seen)
@@ -201,15 +235,23 @@ class _Followed:
         if places is None:
             return None
         try:
-            with opened(seen) as file:
-                known = next((one for one in places if is_of(file.fileno(), one.epoch)), None)
+            with closing(Content(seen.path)) as file:
+                is_it = file.key == seen.key
+                known = next(
+                    (one for one in places if is_it and file.is_of(Epoch.read(one.epoch))), None
+                )
         except OSError:
             # It may not be read just now; the only place is most likely its own.
             known = places[0] if len(places) == 1 else None
+        return self._take(known)
+
+    def _take(self, known: Position | None) -> Position | None:
+        """The content of this place was found."""
         if known is not None:
-            places.remove(known)
-            if not places:
-                del self._before[seen.inode]
+            inode = int(known.epoch.partition(".")[0], 16)
+            self._before[inode].remove(known)
+            if not self._before[inode]:
+                del self._before[inode]
         return known
 
     async def read(self, stop: asyncio.Event) -> bool:
@@ -245,6 +287,7 @@ class _Followed:
             self._is_short = error.errno == errno.EMFILE
             self._warn(f"a file cannot be followed: {error.strerror}", str(file.path))
             return []
+        await tell_missed(file, self._outlet)
         if file.is_open and not was_open:
             self._opened.append(file)
             self._is_short = file.takes_a_late_descriptor
@@ -273,6 +316,8 @@ class _Followed:
             path = str(file.path)
             self._warn("a file went away before it was read to its end", path)
             await self._outlet.tell_loss(WAY, "damage", "gone", file=path, bytes=file.unread)
+        file.missed |= is_packed(file.seen.path) and not file.is_finished
+        await tell_missed(file, self._outlet)
         await self._drop(key, file)
 
     async def _drop(self, key: tuple[int, int], file: ContentFile) -> None:

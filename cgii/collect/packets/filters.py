@@ -9,6 +9,11 @@ SO_ATTACH_FILTER = 26
 
 def attach(receiver: socket.socket, text: str, link: int) -> None:
     """Have the kernel pass only what the filter lets through. Raises Invalid, Unavailable."""
+    receiver.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, compiled(text, link))
+
+
+def compiled(text: str, link: int) -> bytes:
+    """A filter as the kernel takes it, for one kind of link. Raises Invalid, Unavailable."""
     # Loaded late: it takes half a second, and few captures have a filter.
     try:
         from scapy.arch.common import compile_filter
@@ -30,6 +35,4 @@ def attach(receiver: socket.socket, text: str, link: int) -> None:
             text=text,
             why=str(error),
         ) from error
-    receiver.setsockopt(
-        socket.SOL_SOCKET, SO_ATTACH_FILTER, bytes(sock_fprog(program.bf_len, program.bf_insns))
-    )
+    return bytes(sock_fprog(program.bf_len, program.bf_insns))

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, AwareDatetime, Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from cgii.base.errors import Invalid, NotSignedIn
 from cgii.base.signatures import KEY_BYTES, Signed, is_genuine, key_id, read_signed, verify
+from cgii.base.text import one_line
 from cgii.centre import Centre
 from cgii.model.records import Sensor
 from cgii.store import sensor_keys, sensor_reports
@@ -23,7 +24,7 @@ LAST = datetime(2200, 1, 1, tzinfo=UTC)  # clocks that stand beyond it are no cl
 PublicKey = Annotated[str, Field(pattern=rf"^[0-9a-f]{{{2 * KEY_BYTES}}}$")]
 Count = Annotated[int, Field(ge=0, lt=2**62)]
 Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=LAST)]
-Short = Annotated[str, Field(max_length=80, pattern=r"^[^\x00]*$")]
+Short = Annotated[str, Field(max_length=80, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,10 @@ class ReportBody:
     lost_count: Count
     waiting_since: Moment | None = None
     settings_version: Short = ""
-    settings_problem: Annotated[str, Field(max_length=1_000, pattern=r"^[^\x00]*$")] = ""
+    # An error's words, which may have several lines; a report is not to be refused for them.
+    settings_problem: Annotated[
+        str, Field(max_length=1_000, pattern=r"^[^\x00]*$"), AfterValidator(one_line)
+    ] = ""
     sources_version: Short = ""
 
 

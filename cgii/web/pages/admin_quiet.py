@@ -109,6 +109,8 @@ def announce(
     around = _around(act.session, user, centre.definitions.by_name)
     with redo(request, "admin/quiet.html", form=form, **around):
         data = form.data()
+        if data.source:
+            centre.definitions.check(data.source)
         add_quiet_window(
             act,
             sensor_key="" if data.sensor == EVERY else data.sensor,

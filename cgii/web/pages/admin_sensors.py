@@ -124,14 +124,19 @@ def show_one(
 
 @router.post("/{sensor_id}/entradas", dependencies=[require("admin.edit")])
 def choose_inputs(
-    request: Request, act: CurrentAct, user: CurrentUser, sent: SentForm, sensor_id: int
+    request: Request,
+    act: CurrentAct,
+    user: CurrentUser,
+    centre: TheCentre,
+    sent: SentForm,
+    sensor_id: int,
 ) -> Response:
     """Want these inputs of it from now on."""
     around = _around(act.session, user, sensor_id, now=act.now)
     form = read(sent, InputsForm)
     with redo(request, "admin/sensor_page.html", form=form, **around):
         text = form.data().text
-        check_inputs(text)
+        check_inputs(text, centre.definitions)
         set_settings(act, around["sensor"], text)
     told = Toast(gettext("Guardado. El sensor lo toma en su próximo informe."))
     return redirect(request, f"{PLACE}/{sensor_id}", toast=told)

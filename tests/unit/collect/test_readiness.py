@@ -1,11 +1,14 @@
-"""What `cgii collect check` says of the files of a pattern."""
+"""What `cgii collect check` says of the files of a pattern, and of filters of captures."""
 
 from pathlib import Path
 
 import pytest
 
-from cgii.collect.input_config import FollowConfig
-from cgii.collect.readiness import _files
+from cgii.base.errors import Invalid, Unavailable
+from cgii.collect.input_config import FollowConfig, LiveConfig
+from cgii.collect.packets import filters
+from cgii.collect.packets.decode import ETHERNET
+from cgii.collect.readiness import _files, _interface
 
 
 def test_more_names_than_anybody_looks_at_are_told(
@@ -19,3 +22,13 @@ def test_more_names_than_anybody_looks_at_are_told(
     (tmp_path / "2.log").touch()
     told = _files(pattern)
     assert (told.is_good, "más de 2 nombres" in told.sentence) == (False, True)
+
+
+def test_a_filter_that_cannot_be_compiled_is_told() -> None:
+    """It is no filter; where libpcap is missing none can be."""
+    with pytest.raises((Invalid, Unavailable)) as problem:
+        filters.compiled("tcp porto 80", ETHERNET)
+    told = _interface(LiveConfig(interface="lo", filter="tcp porto 80"))
+    assert not told.is_good
+    assert str(problem.value) in told.sentence
+    assert str(problem.value) not in _interface(LiveConfig(interface="lo")).sentence

@@ -2,6 +2,7 @@
 
 import os
 import random
+import stat
 import threading
 import zlib
 from pathlib import Path
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 
 from cgii.base import limits
 from cgii.base.errors import Unavailable
+from cgii.collect.drain import Places
+from cgii.collect.inputs.follow import Position
 from cgii.collect.refused import set_aside
 from cgii.collect.spool import HEAD, MAGIC, Spool
 
@@ -172,6 +175,30 @@ def test_only_what_is_damaged_is_set_aside(tmp_path: Path, segment: int, byte: i
     (aside,) = (tmp_path / "damaged").iterdir()
     assert aside.read_bytes() == bytes(data[: HEAD.size + 40])
     assert (again.records, again.size) == (0, 0)
+
+
+def test_what_is_set_aside_and_the_places_are_for_nobody_else(tmp_path: Path) -> None:
+    for name in ("refused", "damaged"):
+        (tmp_path / name).mkdir(mode=0o755)  # by an older version
+    before = os.umask(0o022)
+    try:
+        spool = begin(tmp_path)
+        for body in (b"one", b"two"):
+            spool.append(body, 1)
+        (file,) = segments(tmp_path)
+        file.write_bytes(b"?" + file.read_bytes()[1:])
+        entry = spool.peek()
+        assert entry is not None
+        set_aside(spool.folder, entry, "no")
+        Places(tmp_path / "places.json").keep([Position("file:/x", "1", 2, 3)])
+    finally:
+        os.umask(before)
+
+    found = [tmp_path / "places.json"]
+    found += [one for name in ("refused", "damaged") for one in (tmp_path / name).iterdir()]
+    assert [stat.S_IMODE(one.stat().st_mode) for one in found] == [0o600] * 4
+    folders = [tmp_path / "refused", tmp_path / "damaged"]
+    assert [stat.S_IMODE(one.stat().st_mode) for one in folders] == [0o700] * 2
 
 
 def test_damage_to_the_last_entry_is_no_unfinished_end(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """A followed file gives every line once, through rotation, truncation and restarts."""
 
+import gzip
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -160,3 +162,109 @@ def test_a_line_over_the_limit_comes_cut_and_the_next_one_whole(path: Path) -> N
 
 def test_a_folder_is_no_file_to_follow(tmp_path: Path) -> None:
     assert FollowedFile(tmp_path).poll() == []
+
+
+def rotate(path: Path, name: str, *, at: int, pack: bool = True) -> Path:
+    """Rename and pack as logrotate does; `at` orders the times of change."""
+    rotated = path.rename(path.with_name(name))
+    if pack:
+        packed = rotated.with_name(f"{name}.gz")
+        packed.write_bytes(gzip.compress(rotated.read_bytes()))
+        rotated.unlink()
+        rotated = packed
+    os.utime(rotated, (at, at))
+    return rotated
+
+
+def test_a_file_packed_while_nobody_looked_is_finished_first(path: Path) -> None:
+    append(path, "one\ntwo\nthree\n")
+    before = read_all(FollowedFile(path))
+    rotate(path, "auth.log.1", at=1)
+    append(path, "new\n")
+    file = FollowedFile(path, before[0].after)
+    lines = read_all(file)
+    assert texts(lines) == [b"two", b"three", b"new"]
+    assert identities(lines[:2]) == identities(before[1:])
+    assert not file.missed
+    append(path, "more\n")
+    assert texts(read_all(file)) == [b"more"]
+
+
+def test_a_packed_file_that_was_finished_is_no_loss(path: Path) -> None:
+    append(path, "one\nno end")
+    file = FollowedFile(path)
+    lines = read_all(file)
+    rotate(path, "auth.log.1", at=1, pack=False)
+    append(path, "new\n")
+    lines += read_all(file)
+    assert texts(lines) == [b"one", b"no end", b"new"]
+    path.with_name("auth.log.1").rename(path.with_name("kept"))
+    rotate(path.with_name("kept"), "auth.log.1", at=1)
+    again = FollowedFile(path, lines[1].after)
+    assert texts(read_all(again)) == [b"new"]
+    assert not again.missed
+
+
+@pytest.mark.parametrize("pack", [True, False])
+def test_what_rotated_more_than_once_while_nobody_looked_comes_in_order(
+    path: Path, pack: bool
+) -> None:
+    append(path.with_name("auth.log.4.gz"), "long known")
+    os.utime(path.with_name("auth.log.4.gz"), (1, 1))
+    append(path.with_name("auth.log.bak"), "no rotation\n")
+    append(path, "one\ntwo\n")
+    first = read_all(FollowedFile(path))[0]
+    rotate(path, "auth.log.3", at=2, pack=pack)
+    append(path, "three\n")
+    rotate(path, "auth.log-20261130", at=3, pack=pack)
+    append(path, "four\n")
+    rotate(path, "auth.log.1", at=4, pack=False)
+    append(path, "five\n")
+    lines = read_all(FollowedFile(path, first.after))
+    assert texts(lines) == [b"two", b"three", b"four", b"five"]
+    assert len(set(identities(lines))) == 4
+    for place, line in enumerate(lines[:-1]):  # and after a fall at any of them
+        again = FollowedFile(path, line.after)
+        assert identities(read_all(again)) == identities(lines[place + 1 :])
+        assert not again.missed
+
+
+def test_a_copy_of_a_file_cut_to_nothing_while_nobody_looked_is_finished_first(path: Path) -> None:
+    append(path, "one\ntwo\n")
+    first = read_all(FollowedFile(path))[0]
+    shutil.copy(path, path.with_name("auth.log.1"))
+    path.write_text("new\n")
+    file = FollowedFile(path, first.after)
+    assert texts(read_all(file)) == [b"two", b"new"]
+    assert not file.missed
+
+
+def test_what_was_rotated_and_is_nowhere_is_missed_once(path: Path) -> None:
+    append(path, "one\ntwo\n")
+    last = read_all(FollowedFile(path))[-1]
+    packed = rotate(path, "auth.log.1", at=1)
+    packed.write_bytes(gzip.compress(b"one\n and another file that goes on"))
+    file = FollowedFile(path, last.after)
+    assert file.poll() == []
+    assert not file.missed, "the new one may come later, and the old one with it"
+    append(path, "new\n")
+    assert texts(read_all(file)) == [b"new"]
+    assert file.missed
+    file.missed = False
+    append(path, "more\n")
+    assert texts(read_all(file)) == [b"more"]
+    assert not file.missed
+
+
+def test_a_damaged_packed_file_gives_what_it_has_and_is_missed(path: Path) -> None:
+    append(path, "".join(f"{number} {os.urandom(40).hex()}\n" for number in range(4_000)))
+    first = read_all(FollowedFile(path))[0]
+    packed = rotate(path, "auth.log.1", at=1)
+    os.truncate(packed, packed.stat().st_size // 2)
+    append(path, "new\n")
+    file = FollowedFile(path, first.after)
+    lines = read_all(file)
+    assert texts(lines)[0].startswith(b"1 ")
+    assert 1_000 < len(lines) < 4_000
+    assert texts(lines)[-1] == b"new"
+    assert file.missed

@@ -133,6 +133,35 @@ def test_a_mail_that_cannot_be_had_or_kills_the_reader_is_told_and_passed(
     assert [(loss["uid"], loss["count"]) for loss in kept.losses] == [(2, 1), (3, 1)]
 
 
+@pytest.mark.parametrize("way", ["bad", "empty", "nil"])
+def test_whatever_way_a_mail_is_not_handed_over_the_others_follow(
+    server: ImapServer, authority: Authority, kept: Kept, tmp_path: Path, way: str
+) -> None:
+    async def run() -> None:
+        server.mails = {uid: bytes(mail(f"n {uid}")) for uid in (1, 2, 3)}
+        getattr(server, way).add(2)
+        async with collecting(kept, mailbox(server, authority, tmp_path)):
+            await until(lambda: len(kept.texts) == 2, "the others arrive")
+
+    asyncio.run(run())
+    assert subjects(kept) == ["n 1", "n 3"]
+    assert [(loss["uid"], loss["reason"]) for loss in kept.losses] == [(2, "refused")]
+
+
+def test_a_connection_that_breaks_over_a_mail_is_no_loss(
+    server: ImapServer, authority: Authority, kept: Kept, tmp_path: Path
+) -> None:
+    async def run() -> None:
+        server.mails = {uid: bytes(mail(f"n {uid}")) for uid in (1, 2)}
+        server.cut = {1}
+        async with collecting(kept, mailbox(server, authority, tmp_path)):
+            await until(lambda: len(kept.texts) == 2, "both arrive")
+
+    asyncio.run(run())
+    assert server.cut == set(), "it broke once"
+    assert kept.losses == []
+
+
 def test_a_wrong_password_or_certificate_is_no_loss_and_nothing_is_said_without_tls(
     server: ImapServer, authority: Authority, kept: Kept, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

@@ -1,6 +1,7 @@
 """Files of a pattern are followed as they come and go; each line is delivered once."""
 
 import asyncio
+import gzip
 import os
 import resource
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cgii.base.counters import EVENTS_DROPPED, total
+from cgii.collect.inputs.following import Follow
 from cgii.collect.inputs.matching import matching
 from cgii.collect.inputs.pattern import FollowPattern
 from tests.unit.collect.inputs.collecting import Kept, a_while, collecting, until
@@ -117,6 +119,95 @@ def test_what_was_renamed_out_of_the_pattern_is_read_to_its_end(logs: Path, kept
 
     asyncio.run(run())
     assert sorted(kept.texts) == ["1", "2", "b", "late", "no end"]
+
+
+def pack(path: Path, name: str) -> None:
+    (path.parent / name).write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
+
+
+def test_what_was_packed_while_the_sensor_is_down_is_read_to_its_end(
+    logs: Path, kept: Kept
+) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "1")
+        append(logs / "b.log", "b")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "1", "b")
+        append(logs / "a.log", "2")
+        pack(logs / "a.log", "a.log.1.gz")
+        append(logs / "a.log", "3")
+        (logs / "other.gz").write_bytes(b"no gzip")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "2", "3")
+            await until(lambda: len(kept.places.known) == 2, "the packed one is forgotten")
+
+    asyncio.run(run())
+    assert sorted(kept.texts) == ["1", "2", "3", "b"]
+    assert kept.losses == []
+
+
+def test_a_packed_copy_takes_no_place_from_the_file_that_is_there(logs: Path, kept: Kept) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "1")
+        append(logs / "b.log", "b")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "1", "b")
+        (logs / "a.gz").write_bytes(gzip.compress((logs / "a.log").read_bytes()))
+        append(logs / "a.log", "2")
+        append(logs / "b.log", "c")
+        pack(logs / "b.log", "b.log.1.gz")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "2", "c")
+
+    asyncio.run(run())
+    assert sorted(kept.texts) == ["1", "2", "b", "c"]
+    assert len({stream for stream, _, _ in kept.records}) == 2
+
+
+def test_what_was_rotated_while_the_sensor_is_down_and_is_nowhere_is_a_loss(
+    logs: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.FOLLOW_FORGET_LOOKS", 3)
+    before = total(EVENTS_DROPPED)
+
+    async def run() -> None:
+        append(logs / "a.log", "1")
+        append(logs / "b.log", "b")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "1", "b")
+        (logs / "a.log").unlink()
+        append(logs / "a.log", "2")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "2")
+            await until(lambda: bool(kept.losses), "the loss is told")
+            await a_while()
+
+    asyncio.run(run())
+    (loss,) = kept.losses
+    assert (loss["kind"], loss["reason"], loss["rotated"]) == ("gap", "rotated", 1)
+    assert loss["pattern"] == str(logs / "*.log")
+    assert total(EVENTS_DROPPED) == before + 1
+
+
+def test_a_followed_file_that_was_rotated_and_is_nowhere_is_a_loss(logs: Path, kept: Kept) -> None:
+    path = logs / "a.log"
+
+    async def run() -> None:
+        append(path, "1")
+        async with collecting(kept, Follow("web_access", path)):
+            await has(kept, "1")
+        path.unlink()
+        append(path, "2")
+        async with collecting(kept, Follow("web_access", path)):
+            await has(kept, "2")
+            await until(lambda: bool(kept.losses), "the loss is told")
+        async with collecting(kept, Follow("web_access", path)):
+            await a_while()
+
+    asyncio.run(run())
+    (loss,) = kept.losses
+    assert (loss["kind"], loss["reason"], loss["file"]) == ("gap", "rotated", str(path))
 
 
 def test_a_deleted_file_is_read_to_its_end_and_forgotten(logs: Path, kept: Kept) -> None:
