@@ -8,6 +8,7 @@ import gzip
 import http.client
 import itertools
 import json
+import resource
 import socket
 import threading
 import time
@@ -15,7 +16,7 @@ import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import Message
@@ -592,6 +593,19 @@ def test_senders_that_trickle_hold_up_nobody(site: Site) -> None:
 
     assert median(waited) < limits.BODY_SECONDS_MAX / 3  # they do not stand in line, and nobody …
     assert max(waited) < limits.BODY_SECONDS_MAX  # … waits until a sender is cut off
+
+
+def test_connections_that_ask_nothing_keep_nobody_out(site: Site) -> None:
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        with ExitStack() as held:
+            for _ in range(limits.CONNECTIONS_MAX + 5):
+                address = ("127.0.0.1", site.running.port)
+                held.enter_context(socket.create_connection(address, timeout=PATIENCE))
+            assert site.ingest(batch(line(fresh()))).status == 200
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
 
 
 def test_syslog_senders_that_trickle_hold_up_nobody_and_lose_nothing(site: Site) -> None:
