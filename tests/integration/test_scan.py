@@ -390,8 +390,8 @@ def test_an_archive_that_unpacks_to_no_line_is_no_clean_result(tmp_path: Path) -
 
 
 def test_headings_alone_are_no_records_that_could_not_be_read(tmp_path: Path) -> None:
-    log = tmp_path / "u_ex261120.log"
-    log.write_text("#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n")
+    log = tmp_path / "trafico.csv"
+    log.write_text("# exportado del cortafuegos\n")
 
-    done = scan(log, "--format", "microsoft_iis")
+    done = scan(log, "--format", "paloalto_panos")
     assert done.stdout.strip() == "Ninguna regla coincide."
