@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from cgii.base import limits
-from cgii.base.errors import ContentError
+from cgii.base.errors import ContentError, Invalid
 from cgii.base.yaml_lines import Place
 from cgii.collect.convert import CONVERSIONS, Conversion, text
 from cgii.collect.definition_parts import (
@@ -27,7 +27,7 @@ from cgii.collect.line_patterns import (
 )
 from cgii.collect.one_way import one_way
 from cgii.collect.shapes import Shape, indented_lines_continue
-from cgii.collect.times import FORMATS
+from cgii.collect.times import FORMATS, zone_named
 
 PARSERS = (
     "json_lines", "syslog_lines", "patterns", "windows", "key_values", "columns", "cef", "leef",
@@ -159,8 +159,8 @@ class DefinitionFile:
     def _zone(self) -> ZoneInfo:
         name = self._text(("zone",)) or "America/La_Paz"
         try:
-            return ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return zone_named(name)
+        except Invalid:
             self._wrong(("zone",), f"la zona horaria «{name}» no existe")
             return ZoneInfo("UTC")
 

@@ -417,6 +417,23 @@ def test_a_batch_that_is_no_batch_is_refused_in_a_sentence(site: Site, body: byt
     assert answer.detail.startswith(("El lote", "«seq»", "«records»", "«source»"))
 
 
+@pytest.mark.parametrize("zone", ["America/Sucre", "../../etc/passwd", "a\0b", "x" * 5_000, 4])
+def test_a_batch_of_a_zone_that_there_is_not_is_refused(site: Site, zone: object) -> None:
+    answer = site.ingest(batch(line("x"), zone=zone))
+
+    assert answer.status == 422
+    assert "zona horaria" in answer.detail
+
+
+def test_a_batch_may_say_the_zone_of_its_times(site: Site) -> None:
+    here, there = fresh(), fresh()
+    assert site.ingest(batch(line(here))).status == 200
+    assert site.ingest(batch(line(there), zone="UTC")).status == 200
+
+    first, second = (site.inside.events.search(EventQuery(one)).events[0] for one in (here, there))
+    assert first.at - second.at == timedelta(hours=4)
+
+
 def test_many_packed_empty_objects_stay_small_in_memory(site: Site) -> None:
     body = b'{"records":[' + b"[]," * (10 * MEGABYTE) + b"[]]}"
     answer = site.ingest(gzip.compress(body, 1), Content_Encoding="gzip")
