@@ -44,6 +44,9 @@ FILES_SCANNED = Counter("cgii_files_scanned_total", "Files looked into, by verdi
 FILE_SCAN_SECONDS = Histogram("cgii_file_scan_seconds", "Time to look into one file")
 MAILS_SENT = Counter("cgii_mails_sent_total", "Messages handed to the mail server", ["outcome"])
 REQUESTS = Counter("cgii_requests_total", "HTTP answers, by status class", ["status"])
+CONNECTIONS_CLOSED = Counter(
+    "cgii_connections_closed_total", "Idle connections closed by us, by reason", ["reason"]
+)
 REQUEST_SECONDS = Histogram("cgii_request_seconds", "Time to answer an HTTP request", ["route"])
 RULES_LOADED = Gauge(
     "cgii_rules_loaded", "Rules in force", ["kind"], multiprocess_mode="mostrecent"

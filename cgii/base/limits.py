@@ -355,7 +355,7 @@ INGEST_TOLD_SECONDS = 60  # between two lines in the log about one who floods
 SEQ_MAX = 2**53  # JSON's exact integers
 
 # --- serving -----------------------------------------------------------------------------------
-CONNECTIONS_MAX = 1_000  # open at once in one web process; more are told 503
+CONNECTIONS_MAX = 1_000  # open at once in one web process; then the longest idle is closed
 
 # --- plans -------------------------------------------------------------------------------------
 PLAN_ITEMS_MAX = 500  # assets or risks of one plan; the largest real inventories are summaries

@@ -15,8 +15,9 @@ from cgii.base.settings import load
 from cgii.cli.check_hints import hints_about, rules_asked, show_summary
 from cgii.collect.definition import Definitions, load_definitions
 from cgii.collect.normalize import normalize
-from cgii.collect.trial import check_collectors
+from cgii.collect.trial import check_collectors, check_definitions, is_definition
 from cgii.detect.rule_cache import RuleCache, cache_in
+from cgii.detect.rule_files import rule_files
 from cgii.detect.trial import Reader, check_rules
 from cgii.detect.yara_child import is_available
 from cgii.detect.yara_trial import check_yara
@@ -36,7 +37,7 @@ def check(
         typer.Argument(
             exists=True,
             help="Carpetas o archivos por revisar; sin ellos, todo el contenido. Lo que está "
-            "fuera de las carpetas de contenido se revisa como reglas.",
+            "fuera de las carpetas de contenido se revisa como fuentes, si lo son, o como reglas.",
         ),
     ] = None,
     strict: Annotated[
@@ -53,8 +54,7 @@ def check(
     for path in paths or ():
         kind_of_path = _kind_of(path, site)
         if kind_of_path is None:
-            problems += check_rules(site, [path], reader=reader, cache=known)
-            problems += check_yara(site, [path])
+            problems += _check_elsewhere(path, site, reader, known)
             continue
         found = _check_kind(kind_of_path, site, reader, known)
         problems += [
@@ -62,16 +62,42 @@ def check(
         ]
     for problem in problems:
         typer.echo(str(problem))
-    hints = _say_hints(site, paths or [], known)
+    hints = _say_hints(site, paths, known)
     if problems or (strict and hints):
         typer.echo(f"{len(problems)} problemas, {hints} avisos.", err=True)
         raise typer.Exit(1)
     typer.echo("Todo lo revisado es válido.", err=True)
 
 
-def _say_hints(site: Path | None, paths: Sequence[Path], known: RuleCache) -> int:
+def _check_elsewhere(
+    path: Path, site: Path | None, reader: Reader, known: RuleCache
+) -> list[ContentError]:
+    """Of files outside of all content: definitions are known by their keys, others are rules."""
+    problems = check_definitions(_definitions_in(path), site)
+    if rules := _rules_in(path):
+        problems += check_rules(site, rules, reader=reader, cache=known)
+    if not is_definition(path):
+        problems += check_yara(site, [path])
+    return problems
+
+
+def _definitions_in(path: Path) -> list[Path]:
+    return [one for one in rule_files([path]) if is_definition(one)]
+
+
+def _rules_in(path: Path) -> list[Path]:
+    """Where the Sigma rules are; where there are no definitions, it is the path itself."""
+    definitions = set(_definitions_in(path))
+    return [one for one in rule_files([path]) if one not in definitions] if definitions else [path]
+
+
+def _say_hints(site: Path | None, paths: Sequence[Path] | None, known: RuleCache) -> int:
     """Tell what may be wrong with the rules that were asked for, and sum them up; the hints."""
-    asked = [path for path in paths if _kind_of(path, site) in (None, "rules")]
+    asked: list[Path] = []
+    for path in paths or ():
+        kind = _kind_of(path, site)
+        if kind in (None, "rules"):
+            asked += _rules_in(path) if kind is None else [path]
     if paths and not asked:
         return 0
     rules = rules_asked(site, asked, known)

@@ -126,7 +126,7 @@ def scan(
             tally.unreadable += wrong
             _search(examiner, found, sheet=sheet, tally=tally, shown=shown, jobs=jobs)
         sheet.end(tally)
-        for sentence in tally.unreadable:
+        for sentence in filter(None, (*tally.unreadable, tally.sentence_of_unread())):
             typer.echo(sentence, err=True)
         if stats:
             show_stats(tally, examiner.detector.rules, perf_counter() - started)

@@ -20,7 +20,7 @@ from cgii.base.ids import event_id
 from cgii.collect.definition import Definitions
 from cgii.collect.files import guess_source, read_records
 from cgii.collect.normalize import normalize
-from cgii.collect.rejects import FILE_DAMAGED
+from cgii.collect.rejects import FILE_DAMAGED, HEADING
 from cgii.detect.alerts import Match, single_alert
 from cgii.detect.detector import Detector
 from cgii.detect.ruleset import RuleSet
@@ -33,6 +33,7 @@ WHOLE_FILE_BYTES_MAX = 4 * 1024 * 1024  # a smaller one is read by the process t
 PACKED_TIMES = 15  # what logs usually gain by unpacking
 AHEAD = 3  # tasks waiting per process
 STDIN = "-"
+NO_RECORDS = (FILE_DAMAGED, HEADING)  # the one is told of its file, the other says nothing itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Part:
     events: int = 0
     size: int = 0  # bytes looked at
     reasons: Counter[str] = field(default_factory=Counter)  # of rejects
+    unread: dict[str, str] = field(default_factory=dict)  # the first record's place, by reason
     found: list[Found] = field(default_factory=list)
     counted: list[Counted] = field(default_factory=list)
     newest: datetime | None = None  # of its events, when correlations want to know
@@ -139,6 +141,9 @@ class Examiner:
         part = Part(file, sifted.events)
         part.size = sum(len(raw.data) for raw in batch if type(raw.data) is bytes)
         part.reasons.update(rejected.reason for rejected in sifted.rejected)
+        for one in sifted.rejected:
+            if one.reason not in NO_RECORDS:
+                part.unread.setdefault(one.reason, _place(file, one.peer))
         # A file that was read in part must not look like one in which nothing was found.
         damages = (one.detail for one in sifted.rejected if one.reason == FILE_DAMAGED)
         part.error = next(damages, "")
@@ -172,8 +177,17 @@ class Examiner:
 
 
 def _line(raw: Raw) -> int | None:
-    number = raw.peer.rpartition(":")[2]
+    return _number(raw.peer)
+
+
+def _number(peer: str) -> int | None:
+    number = peer.rpartition(":")[2]
     return int(number) if number.isdecimal() else None
+
+
+def _place(file: File, peer: str) -> str:
+    number = _number(peer)
+    return file.name if number is None else f"{file.name}:{number}"
 
 
 @contextmanager

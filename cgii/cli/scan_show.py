@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cgii.base import clock
+from cgii.base.labels import labels
 from cgii.cli.scan_parts import Found, Part
 from cgii.detect.attack import Attack, summary
 from cgii.detect.ruleset import RuleSet
@@ -24,6 +25,7 @@ LEVELS = ("critical", "high", "medium", "low", "informational")
 PLAIN_WIDTH = 1_000  # columns of a table that goes into a file: nothing is cut there
 SHOWN_CHARS_MAX = 60  # of a rule's title or of a key, in the table
 TECHNIQUES_SHOWN = 15
+REASONS_SHOWN = 3  # why records could not be read, the most frequent first
 CSV_HEADS = (
     "level", "rule_id", "rule_title", "rule_kind", "time", "file", "line", "source", "key",
     "event_count", "matched", "tags", "summary",
@@ -43,6 +45,8 @@ class Tally:
     by_rule: Counter[str] = field(default_factory=Counter)
     tags: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by rule
     unreadable: list[str] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)  # the first record's place, by reason
+    _of_file: tuple[int, int] = (0, 0)  # records read and not read of the file under way
 
     def add(self, part: Part) -> None:
         """Count what was read."""
@@ -50,8 +54,39 @@ class Tally:
         self.reasons.update(part.reasons)
         self.rejects += part.reasons.total()
         self.files += part.is_last
+        self.unread = part.unread | self.unread
         if part.error:
             self.unreadable.append(f"{part.file.name}: {part.error}")
+        read, unread = self._of_file
+        self._of_file = read + part.events, unread + sum(part.reasons[one] for one in part.unread)
+        if part.is_last:
+            self._end_file(part.file.name)
+
+    def _end_file(self, name: str) -> None:
+        (read, unread), self._of_file = self._of_file, (0, 0)
+        if unread and not read:  # it must not look like a file in which nothing was found
+            self.unreadable.append(
+                f"{name}: No se pudo leer ninguno de sus registros ({unread}). "
+                "Si son de otra fuente, indíquela con --format."
+            )
+
+    @property
+    def unread_count(self) -> int:
+        """How many records could not be read."""
+        return sum(self.reasons[one] for one in self.unread)
+
+    def sentence_of_unread(self) -> str:
+        """How many records could not be read, and why; empty if all could."""
+        count = self.unread_count
+        if not count:
+            return ""
+        words = labels("detection.reject_reasons")
+        first = sorted(self.unread, key=lambda one: -self.reasons[one])[:REASONS_SHOWN]
+        told = "; ".join(
+            f"{words.get(one, one)}: {self.reasons[one]} (el primero, {self.unread[one]})"
+            for one in first
+        )
+        return f"Sin leer: {count} de {count + self.events} registros. {told}."
 
     def tell(self, alert: Alert) -> None:
         """Count what is shown."""
@@ -152,7 +187,7 @@ class Texts:
         if not console.is_terminal:
             console = Console(width=PLAIN_WIDTH)
         if not self._groups:
-            console.print("Ninguna regla coincide.")
+            console.print(_nothing_found(tally))
             return
         console.print(self._table())
         _print_attack(console, tally.attack)
@@ -181,6 +216,14 @@ class Texts:
             )
             table.add_row(*(_plain(cell) for cell in cells))
         return table
+
+
+def _nothing_found(tally: Tally) -> str:
+    if not tally.unread_count:
+        return "Ninguna regla coincide."
+    if not tally.events:
+        return "No se pudo leer ningún registro."
+    return "Ninguna regla coincide en los registros que se pudieron leer."
 
 
 def as_record(found: Found) -> dict[str, Any]:

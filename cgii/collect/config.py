@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from cgii.base import limits
 from cgii.base.errors import Invalid
 from cgii.collect.definition import Definitions
-from cgii.collect.input_config import FollowConfig, LocalInputs
+from cgii.collect.input_config import FollowConfig, LocalInputs, ZoneName
 
 
 class InputsConfig(BaseModel):
@@ -23,6 +23,7 @@ class InputsConfig(BaseModel):
     host: str = "127.0.0.1"
     syslog_udp_port: int | None = Field(None, ge=1, le=65535)
     syslog_tcp_port: int | None = Field(None, ge=1, le=65535)
+    syslog_zone: ZoneName = ""
     netflow_port: int | None = Field(None, ge=1, le=65535)
     follow: tuple[FollowConfig, ...] = ()
 
@@ -65,8 +66,9 @@ class SensorConfig(InputsConfig, LocalInputs):
                     folders=", ".join(map(str, self.pushed_paths)) or "ninguna carpeta",
                 )
         chosen = {name: getattr(pushed, name) for name in INPUTS}
-        if "host" not in pushed.model_fields_set:  # what listens beside them keeps its place
-            chosen["host"] = self.host
+        for name in ("host", "syslog_zone"):  # what listens beside them keeps its own
+            if name not in pushed.model_fields_set:
+                chosen[name] = getattr(self, name)
         return self.model_copy(update=chosen)
 
     def _is_allowed(self, path: Path) -> bool:

@@ -115,7 +115,9 @@ def load_definitions(site: Path | None = None, *, is_ours_better: bool = False) 
     by_line = tuple(
         one
         for one in ranked
-        if one.parser in TOLD_BY_LINE and one.fingerprint.lines and one.name != GENERIC
+        if (one.parser in TOLD_BY_LINE or one.columns)
+        and one.fingerprint.lines
+        and one.name != GENERIC
     )
     may_be = any_of([text for one in by_line for text in one.fingerprint.texts])
     return Definitions(by_name, tuple(rejected), by_program, by_line, may_be)

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from cgii.base import limits
-from cgii.base.errors import ContentError
+from cgii.base.errors import ContentError, Invalid
 from cgii.base.yaml_lines import Place
 from cgii.collect.convert import CONVERSIONS, Conversion, text
 from cgii.collect.definition_parts import (
@@ -15,6 +15,7 @@ from cgii.collect.definition_parts import (
     Fingerprint,
     Layout,
     LogSourceRule,
+    Looks,
     Message,
     TimeRule,
 )
@@ -26,7 +27,7 @@ from cgii.collect.line_patterns import (
 )
 from cgii.collect.one_way import one_way
 from cgii.collect.shapes import Shape, indented_lines_continue
-from cgii.collect.times import FORMATS
+from cgii.collect.times import FORMATS, zone_named
 
 PARSERS = (
     "json_lines", "syslog_lines", "patterns", "windows", "key_values", "columns", "cef", "leef",
@@ -34,8 +35,8 @@ PARSERS = (
 )  # fmt: skip
 REQUIRED = ("name", "title", "description", "parser", "time", "logsource")
 OPTIONAL = (
-    "zone time_missing options ecs message patterns names numbers needs columns composed "
-    "fingerprint programs heading record"
+    "zone time_missing options ecs message patterns names numbers needs columns column_values "
+    "composed fingerprint programs heading record"
 ).split()
 OPTIONS: dict[str, Any] = {
     "embedded": (True, False),  # the record may stand behind a syslog header
@@ -158,8 +159,8 @@ class DefinitionFile:
     def _zone(self) -> ZoneInfo:
         name = self._text(("zone",)) or "America/La_Paz"
         try:
-            return ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return zone_named(name)
+        except Invalid:
             self._wrong(("zone",), f"la zona horaria «{name}» no existe")
             return ZoneInfo("UTC")
 
@@ -301,13 +302,21 @@ class DefinitionFile:
             return None
 
     def _columns(self) -> tuple[Layout, ...]:
-        return tuple(map(self._layout, self._listed("columns")))
+        looks = {name: self._looks(name) for name in self._mapping(("column_values",))}
+        return tuple(self._layout(place, looks) for place in self._listed("columns"))
+
+    def _looks(self, name: str) -> Looks:
+        place: Place = ("column_values", name)
+        self._known_keys(place, ("like", "unlike"))
+        regexes = (self._text((*place, key)) for key in ("like", "unlike"))
+        compiled = (self._compiled(place, f"^(?:{one})$") if one else None for one in regexes)
+        return Looks(*(one and one.match for one in compiled))
 
     def _composed(self) -> dict[str, Message]:
         found = self._mapping(("composed",))
         return {name: Message((), self._text(("composed", name))) for name in found}
 
-    def _layout(self, place: Place) -> Layout:
+    def _layout(self, place: Place, looks: Mapping[str, Looks]) -> Layout:
         self._known_keys(place, ("when", "names"))
         names = self._at((*place, "names"))
         if not isinstance(names, list) or not all(isinstance(one, str | None) for one in names):
@@ -321,7 +330,8 @@ class DefinitionFile:
                 continue
             listed = wanted if isinstance(wanted, list) else [wanted]
             when[at] = frozenset(map(str, listed))
-        return Layout(tuple(one or "" for one in names), when)
+        told = tuple((at, looks[one]) for at, one in enumerate(names) if one in looks)
+        return Layout(tuple(one or "" for one in names), when, told)
 
     def _shape(self) -> Shape:
         heading, record = self._at(("heading",)), self._at(("record",))

@@ -183,18 +183,37 @@ def _sentence(message: Message) -> Sentence:
 
 
 @dataclass(frozen=True, slots=True)
+class Looks:
+    """What a column's value looks like, whole, and what it never does."""
+
+    like: Callable[[bytes], Any] | None = None
+    unlike: Callable[[bytes], Any] | None = None
+
+    def fit(self, value: str) -> bool:
+        """Whether this can be such a value."""
+        text = value.encode()
+        if self.like is not None and self.like(text) is None:
+            return False
+        return self.unlike is None or self.unlike(text) is None
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """What the columns of a line are called, and how such a line is known."""
 
     names: tuple[str, ...]  # "" for one that nobody reads
     when: Mapping[int, frozenset[str]] = field(default_factory=dict)  # by column: what it holds
+    looks: tuple[tuple[int, Looks], ...] = ()  # by column
 
     def fits(self, values: Sequence[str]) -> bool:
         """Whether the line has what it must; without conditions, just as many columns."""
-        if not self.when:
-            return len(values) == len(self.names)
         count = len(values)
-        return all(at < count and values[at] in wanted for at, wanted in self.when.items())
+        if self.when:
+            if not all(at < count and values[at] in wanted for at, wanted in self.when.items()):
+                return False
+        elif count != len(self.names):
+            return False
+        return all(at >= count or looks.fit(values[at]) for at, looks in self.looks)
 
 
 @dataclass(frozen=True, slots=True)

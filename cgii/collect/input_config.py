@@ -3,14 +3,33 @@
 import glob
 import os
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    model_validator,
+)
 
 from cgii.base import limits
 from cgii.base.errors import Invalid
 from cgii.collect.inputs.tls import TlsFiles
 from cgii.collect.outgoing import Target, target_of
+from cgii.collect.times import zone_named
+
+
+def _known_zone(name: str) -> str:
+    try:
+        return name and zone_named(name).key
+    except Invalid as error:
+        raise ValueError(str(error).removesuffix(".")) from error
+
+
+# Of lines that name none; empty: the zone of their source.
+ZoneName = Annotated[str, AfterValidator(_known_zone)]
 
 
 class FollowConfig(BaseModel):
@@ -20,6 +39,7 @@ class FollowConfig(BaseModel):
     source: str = Field(min_length=1, max_length=limits.NAME_CHARS_MAX)
     path: Path
     whole: bool = False
+    zone: ZoneName = ""
 
     @property
     def is_pattern(self) -> bool:
@@ -56,6 +76,7 @@ class PullConfig(BaseModel):
     auth_prefix: str = "Bearer "
     networks: tuple[IPvAnyNetwork, ...] = ()  # not public, and allowed all the same
     ca: Path | None = None
+    zone: ZoneName = ""
 
     @model_validator(mode="after")
     def _is_safe(self) -> Self:
@@ -71,6 +92,11 @@ class PullConfig(BaseModel):
     def target(self) -> Target:
         """The server that may be asked."""
         return target_of(self.url, self.networks, self.ca)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What is asked of it and how, as the parameters of a `Pull`."""
+        return self.model_dump(exclude={"networks", "ca", "zone"})
 
 
 class MailboxConfig(BaseModel):

@@ -1,7 +1,7 @@
 """Makes few requests of the batches that wait in the spool: a small one costs as much as a large.
 
-Batches of one stream and epoch whose numbers follow each other become one. That changes nothing of
-what is kept: a record is known by its stream, epoch and number, however it was cut.
+Batches of one stream, epoch and zone whose numbers follow each other become one. That changes
+nothing of what is kept: a record is known by its stream, epoch and number, however it was cut.
 """
 
 import gzip
@@ -84,7 +84,7 @@ def requests_of(entries: Sequence[Entry]) -> list[Request]:
         try:
             text = gzip.decompress(entry.body)
             body = orjson.loads(text)
-            stream = (body["source"], body["stream"], body["epoch"])
+            stream = (body["source"], body["stream"], body["epoch"], body.get("zone"))
         except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError):
             return Request(b"", entries).apart()  # not as we pack them: the centre shall judge
         group = last.get(stream)

@@ -21,7 +21,7 @@ from cgii.collect.definition import Definitions
 from cgii.collect.inputs.follow import Position
 from cgii.collect.inputs.following import Follow, wait
 from cgii.collect.inputs.netflow import Netflow
-from cgii.collect.inputs.outlet import Input, Outlet
+from cgii.collect.inputs.outlet import Input, Outlet, Zoned
 from cgii.collect.inputs.syslog import TcpSyslog, serve_udp
 from cgii.collect.inputs.syslog_tls import SyslogTls
 from cgii.collect.route import choose_source
@@ -43,6 +43,7 @@ class Inputs:
     host: str = "127.0.0.1"
     udp_port: int | None = None
     tcp_port: int | None = None
+    zone: str = ""  # of the lines that come by them and name none
     others: tuple[Input, ...] = ()  # each runs by itself: followed files and more
 
 
@@ -73,6 +74,7 @@ class Listener:
             positions=positions,
             shape_of=definitions.shape_of,
         )
+        self._syslog = self._outlet.in_zone(inputs.zone)
         self._full = gaps.Gap("syslog_udp", gaps.FULL)
         self._dropped = gaps.Gap("syslog_udp", gaps.KERNEL)
         self._kernel: gaps.KernelLosses | None = None
@@ -126,12 +128,13 @@ class Listener:
 
     async def _keep_running(self, each: Input, stop: asyncio.Event) -> None:
         """Begin an input anew for as long as the outside is in its way; the others go on."""
-        tries, told, name = 0, "", type(each).__name__.lower()
+        inner = each.inner if isinstance(each, Zoned) else each
+        tries, told, name = 0, "", type(inner).__name__.lower()
         while not stop.is_set():
             try:
                 await each.run(self._outlet, stop)
             except (CgiiError, OSError) as error:
-                if isinstance(each, LISTENING):
+                if isinstance(inner, LISTENING):
                     raise
                 if told != str(error):
                     told = str(error)
@@ -158,7 +161,7 @@ class Listener:
 
     def _add_to(self, way: str, source: str, line: bytes, peer: str = "") -> None:
         stream = f"syslog:{way}:{self._host}/{source}"
-        self._outlet.add_live(source, stream, line, size=len(line), peer=peer)
+        self._syslog.add_live(source, stream, line, size=len(line), peer=peer)
 
     def _tell_losses(self) -> None:
         """Put what was lost among the records, once there is room for it."""

@@ -26,7 +26,7 @@ from cgii.collect.parsers import (
 from cgii.collect.parsers.record import Record, cut_long_values, without_nul
 from cgii.collect.plan import Plan, plan_of
 from cgii.collect.rejects import Damage, Unreadable
-from cgii.collect.times import RECEIVED, UNREADABLE, Found, settle
+from cgii.collect.times import RECEIVED, UNREADABLE, Found, settle, zone_named
 from cgii.model.event import Event, Origin, Raw, Rejected
 
 Parser = Callable[[bytes | Mapping[str, Any], Definition], Record]
@@ -86,6 +86,7 @@ class _Reader:
         self._origin = origin
         self._definition = definition
         self._received_at = received_at
+        self._zone = zone_named(origin.zone) if origin.zone else definition.zone
         self._parse = PARSERS[definition.parser]
         self._id_of = event_ids(origin.stream, origin.epoch)
 
@@ -119,7 +120,7 @@ class _Reader:
         )  # fmt: skip
 
     def _moment(self, fields: Mapping[str, Any], plan: Plan) -> Found:
-        zone, received_at = self._definition.zone, self._received_at
+        zone, received_at = self._zone, self._received_at
         tried = ""
         for name, rule in plan.times:
             value = rule.value_in(fields) if name is None else fields[name]

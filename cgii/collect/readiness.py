@@ -244,7 +244,7 @@ def _fixed_part(pattern: Path) -> Path:
 
 
 async def _pull(one: PullConfig) -> Finding:
-    asking = Pull(**one.model_dump(exclude={"networks", "ca"}), target=one.target)
+    asking = Pull(**one.asked, target=one.target)
     try:
         answer = await Asker(one.target).get(one.url, asking.request_headers())
         if answer.status != 200:

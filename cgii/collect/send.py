@@ -183,6 +183,8 @@ def pack(batch: Batch) -> bytes:
         "seq": raws[0].seq if raws else 0,
         "records": [_record(raw.data) for raw in raws],
     }
+    if batch.origin.zone:
+        body["zone"] = batch.origin.zone
     if any(convert.bare_ip(raw.peer) for raw in raws):
         body["peers"] = [raw.peer for raw in raws]  # who spoke to the sensor, record by record
     return packed(body)

@@ -189,6 +189,7 @@ def inputs_of(config: SensorConfig, definitions: Definitions) -> Inputs:
         host=config.host,
         udp_port=config.syslog_udp_port,
         tcp_port=config.syslog_tcp_port,
+        zone=config.syslog_zone,
         others=tuple(ways_in.of_sensor(config, definitions)),
     )
 

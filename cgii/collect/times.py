@@ -4,8 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cgii.base import limits
+from cgii.base.errors import Invalid
 
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)  # a smaller one is a clock that was never set
 MONTHS = {
@@ -22,10 +24,23 @@ BATCHES_KEPT = 64  # of those under way at the same time
 YEAR_GUESSED = "year"
 ZONE_GUESSED = "zone"
 AHEAD = "time ahead"
+IN_FUTURE = "in the future"
+FUTURE_SECONDS = 3600.0  # ahead of the receipt; clocks differ by less, zones by more
 RECEIVED = "time of receipt"
 
 Found = tuple[datetime, tuple[str, ...]]
 TimeFormat = Callable[[Any, tzinfo, datetime], Found]
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """A zone of the IANA's. Raises Invalid."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise Invalid(
+            "No existe la zona horaria «{name}»; use un nombre como America/La_Paz o UTC.",
+            name=name[:80],
+        ) from error
 
 
 def automatic(value: Any, zone: tzinfo, received_at: datetime) -> Found:
@@ -216,6 +231,8 @@ FORMATS: dict[str, TimeFormat] = {
 def settle(found: Found, received_at: datetime) -> Found:
     """Refuse a moment before 1980; one far ahead of the receipt becomes the receipt, and is noted.
 
+    One that is some hours ahead is only noted: its zone may be another one than was thought.
+
     A sender whose clock runs ahead could otherwise push the correlation windows of all others.
     """
     moment, notes = found
@@ -225,4 +242,6 @@ def settle(found: Found, received_at: datetime) -> Found:
         ahead = (moment - received_at).total_seconds()
         if ahead > limits.CLOCK_AHEAD_SECONDS_MAX:
             return received_at, (*notes, AHEAD)
+        if ahead > FUTURE_SECONDS:
+            return moment, (*notes, IN_FUTURE)
     return found

@@ -1,5 +1,8 @@
 """Tries every definition on its own examples and says where one does not hold."""
 
+import re
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,7 @@ import orjson
 
 from cgii.base import clock, limits
 from cgii.base.errors import ContentError
-from cgii.collect.definition import Definition, Definitions, load_definitions
+from cgii.collect.definition import Definition, Definitions, load_definitions, read_definition
 from cgii.collect.normalize import normalize
 from cgii.collect.rejects import REASONS
 from cgii.model.event import Event, Origin, Raw, Rejected
@@ -17,6 +20,9 @@ RECEIVED_AT = datetime(2026, 6, 30, 12, tzinfo=UTC)  # of examples that do not n
 KEYS = frozenset({"raw", "expect", "reject", "received_at"})
 EXPECTED = frozenset({"at", "ecs", "fields", "logsource", "notes"})
 NONE = object()
+SUFFIXES = (".yml", ".yaml")
+PARSER_KEY = re.compile(rb"^parser\s*:", re.MULTILINE)
+RULE_KEY = re.compile(rb"^(?:detection|correlation|filter)\s*:", re.MULTILINE)
 
 
 def check_collectors(site: Path | None = None) -> list[ContentError]:
@@ -25,6 +31,34 @@ def check_collectors(site: Path | None = None) -> list[ContentError]:
     problems = list(definitions.rejected)
     for definition in definitions.by_name.values():
         problems.extend(try_examples(definition, definitions))
+    return problems
+
+
+def is_definition(path: Path) -> bool:
+    """Whether a file elsewhere is a source's definition, by its top-level keys: no rule has them.
+
+    One that is no YAML is known as well, so that its mistake is told as a definition's.
+    """
+    if path.suffix not in SUFFIXES:
+        return False
+    try:
+        with path.open("rb") as file:
+            text = file.read(limits.COLLECTOR_FILE_BYTES_MAX)
+    except OSError:
+        return False
+    return PARSER_KEY.search(text) is not None and RULE_KEY.search(text) is None
+
+
+def check_definitions(paths: Sequence[Path], site: Path | None = None) -> list[ContentError]:
+    """What is wrong with definitions that lie outside of our and the site's content."""
+    definitions = load_definitions(site)
+    problems: list[ContentError] = []
+    for path in paths:
+        definition, mistakes = read_definition(path)
+        problems += mistakes
+        if definition is not None:
+            by_name = {**definitions.by_name, definition.name: definition}
+            problems += try_examples(definition, replace(definitions, by_name=by_name))
     return problems
 
 

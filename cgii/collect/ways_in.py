@@ -13,7 +13,7 @@ from cgii.collect.inputs.following import Follow
 from cgii.collect.inputs.live import Live
 from cgii.collect.inputs.mail import Mailbox
 from cgii.collect.inputs.netflow import Netflow
-from cgii.collect.inputs.outlet import Input
+from cgii.collect.inputs.outlet import Input, Zoned
 from cgii.collect.inputs.pattern import FollowPattern
 from cgii.collect.inputs.pull import Pull
 from cgii.collect.inputs.syslog_tls import SyslogTls
@@ -24,24 +24,29 @@ from cgii.collect.inputs.whole import WholeFiles
 def of_sensor(sensor: SensorConfig, definitions: Definitions) -> Iterator[Input]:
     """Every input of `sensor.toml` that runs by itself."""
     for file in sensor.follow:
-        yield following(file, definitions)
+        yield _in_zone(following(file, definitions), file.zone)
     for logs in sensor.evtx:
         yield EventLogs(logs.source, str(logs.folder))
     for one in sensor.pull:
-        yield Pull(**one.model_dump(exclude={"networks", "ca"}), target=one.target)
+        yield _in_zone(Pull(**one.asked, target=one.target), one.zone)
     for box in sensor.imap:
         yield Mailbox(
             box.source, box.target, box.user, box.password_file,
             folder=box.folder, every_seconds=box.every_seconds,
         )  # fmt: skip
     if sensor.syslog_tls_port is not None and sensor.tls_files is not None:
-        yield SyslogTls(sensor.host, sensor.syslog_tls_port, sensor.tls_files, definitions)
+        tls = SyslogTls(sensor.host, sensor.syslog_tls_port, sensor.tls_files, definitions)
+        yield _in_zone(tls, sensor.syslog_zone)
     for captures in sensor.pcap:
         yield Captures(captures.folder)
     for card in sensor.capture:
         yield Live(card.interface, card.filter, card.promiscuous)
     if sensor.netflow_port is not None:
         yield Netflow(sensor.host, sensor.netflow_port)
+
+
+def _in_zone(one: Input, zone: str) -> Input:
+    return Zoned(one, zone) if zone else one
 
 
 def following(one: FollowConfig, definitions: Definitions) -> Input:

@@ -18,6 +18,7 @@ class Origin:
     epoch: str  # changes when the numbering starts again
     sensor_id: int | None = None
     entity_id: int | None = None  # known when the sensor belongs to an entity
+    zone: str = ""  # of lines that name none (IANA); empty: the one of the source's definition
 
 
 class Raw(NamedTuple):

@@ -8,6 +8,7 @@ import gzip
 import http.client
 import itertools
 import json
+import resource
 import socket
 import threading
 import time
@@ -15,7 +16,7 @@ import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import Message
@@ -416,6 +417,23 @@ def test_a_batch_that_is_no_batch_is_refused_in_a_sentence(site: Site, body: byt
     assert answer.detail.startswith(("El lote", "«seq»", "«records»", "«source»"))
 
 
+@pytest.mark.parametrize("zone", ["America/Sucre", "../../etc/passwd", "a\0b", "x" * 5_000, 4])
+def test_a_batch_of_a_zone_that_there_is_not_is_refused(site: Site, zone: object) -> None:
+    answer = site.ingest(batch(line("x"), zone=zone))
+
+    assert answer.status == 422
+    assert "zona horaria" in answer.detail
+
+
+def test_a_batch_may_say_the_zone_of_its_times(site: Site) -> None:
+    here, there = fresh(), fresh()
+    assert site.ingest(batch(line(here))).status == 200
+    assert site.ingest(batch(line(there), zone="UTC")).status == 200
+
+    first, second = (site.inside.events.search(EventQuery(one)).events[0] for one in (here, there))
+    assert first.at - second.at == timedelta(hours=4)
+
+
 def test_many_packed_empty_objects_stay_small_in_memory(site: Site) -> None:
     body = b'{"records":[' + b"[]," * (10 * MEGABYTE) + b"[]]}"
     answer = site.ingest(gzip.compress(body, 1), Content_Encoding="gzip")
@@ -592,6 +610,19 @@ def test_senders_that_trickle_hold_up_nobody(site: Site) -> None:
 
     assert median(waited) < limits.BODY_SECONDS_MAX / 3  # they do not stand in line, and nobody …
     assert max(waited) < limits.BODY_SECONDS_MAX  # … waits until a sender is cut off
+
+
+def test_connections_that_ask_nothing_keep_nobody_out(site: Site) -> None:
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        with ExitStack() as held:
+            for _ in range(limits.CONNECTIONS_MAX + 5):
+                address = ("127.0.0.1", site.running.port)
+                held.enter_context(socket.create_connection(address, timeout=PATIENCE))
+            assert site.ingest(batch(line(fresh()))).status == 200
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
 
 
 def test_syslog_senders_that_trickle_hold_up_nobody_and_lose_nothing(site: Site) -> None:

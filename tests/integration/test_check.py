@@ -87,3 +87,69 @@ def test_a_summary_counts_what_is_refused_costly_or_without_a_source(tmp_path: P
     assert "rechazadas 1: marcador sin valores en este sitio" in output
     assert "se evalúan casi siempre 1: b" in output
     assert "sin una fuente de este centro 1, de 1 clases de registro: gcp/gcp.audit (1)" in output
+
+
+DEFINITION = """\
+name: tramites
+title: Trámites
+description: Ingresos.
+parser: patterns
+time:
+  - {field: hora, format: iso}
+logsource: {product: tramites}
+patterns:
+  - name: ingreso
+    regex: '^(?P<hora>\\S+) INGRESO (?P<usuario>\\w+)$'
+"""
+EXAMPLE = {
+    "raw": "2026-03-20T09:14:02-04:00 INGRESO ana",
+    "expect": {"at": "2026-03-20T13:14:02+00:00", "fields": {"usuario": "ana"}},
+}
+
+
+@pytest.fixture
+def definition(tmp_path: Path) -> Path:
+    folder = tmp_path / "collectors"
+    folder.mkdir()
+    (folder / "tramites.examples.jsonl").write_text(json.dumps(EXAMPLE))
+    path = folder / "tramites.yml"
+    path.write_text(DEFINITION)
+    return path
+
+
+def test_a_definition_elsewhere_is_checked_as_one(definition: Path) -> None:
+    for path in (definition, definition.parent):
+        code, output = check(str(path))
+        assert (code, output) == (0, "Todo lo revisado es válido.\n")
+
+
+def test_a_wrong_definition_elsewhere_is_told_as_one(definition: Path) -> None:
+    definition.write_text(DEFINITION.replace("format: iso", "format: reloj"))
+    code, output = check(str(definition))
+    assert code == 1
+    assert f"{definition}:6" in output
+    assert "reloj" in output
+
+    definition.write_text(DEFINITION + "ecs: [\n")
+    code, output = check(str(definition.parent))
+    assert code == 1
+    assert "detection" not in output
+
+
+def test_the_examples_of_a_definition_elsewhere_are_run(definition: Path) -> None:
+    examples = definition.with_suffix(".examples.jsonl")
+    examples.write_text(json.dumps(EXAMPLE).replace('"usuario": "ana"', '"usuario": "eva"'))
+    code, output = check(str(definition))
+
+    assert code == 1
+    assert "eva" in output
+
+
+def test_rules_beside_a_definition_are_checked_as_rules(definition: Path) -> None:
+    rule = definition.parent.parent / "mala.yml"
+    rule.write_text("title: Mala\nlogsource: {product: linux}\ndetection:\n  sel: {a|nada: 1}\n")
+    code, output = check(str(definition.parent.parent))
+
+    assert code == 1
+    assert f"{rule}:" in output
+    assert "tramites.yml" not in output

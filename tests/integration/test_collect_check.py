@@ -130,6 +130,14 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path, server: Server
     assert len(wrong) == 7
 
 
+def test_a_zone_that_there_is_not_is_told(tmp_path: Path, server: Server) -> None:
+    done = command("check", "--config", str(config(tmp_path, server, 'syslog_zone = "La_Paz"')))
+
+    assert done.returncode == 2
+    assert "syslog_zone: No existe la zona horaria «La_Paz»" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(("token", "said"), [("malo", "no reconoce"), ("bueno", "no responde")])
 def test_a_centre_that_is_away_or_does_not_know_the_sensor_is_told(
     tmp_path: Path, server: Server, token: str, said: str

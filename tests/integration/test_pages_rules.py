@@ -1,5 +1,6 @@
 """Rules, sources and sensors: what is in force, what is refused, and what a record comes to."""
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -199,7 +200,7 @@ def test_nothing_pasted_is_asked_for(pages: Pages) -> None:
 def test_auditors_read_rules_and_try_none(pages: Pages) -> None:
     auditor = enter(pages, Role.AUDITOR)
 
-    assert "Probar con un registro" not in auditor.get(f"/reglas/{SUDO}").text
+    assert "Probar con registros" not in auditor.get(f"/reglas/{SUDO}").text
     assert auditor.post(f"/reglas/{SUDO}/probar", data={"record": REFUSED}).status_code == 403
     assert enter(pages, Role.REPORTER).get("/reglas").status_code == 403
 
@@ -226,6 +227,62 @@ def test_a_pasted_line_that_is_refused_says_why(pages: Pages) -> None:
 
     assert "Ningún patrón de la fuente lo reconoce" in answer.text
     assert ">basura</textarea>" in answer.text
+
+
+def test_pasted_lines_are_read_one_by_one(pages: Pages) -> None:
+    sent = {
+        "record": f"{ACCESS}\r\n\r\nbasura\r\n{ACCESS.replace('203.0.113.7', '203.0.113.8')}\r\n"
+    }
+    text = text_of(enter(pages).post("/fuentes/web_access/probar", data=sent).text)
+
+    assert "Leídos: 2 de 3 registros." in text
+    assert "source.ip 203.0.113.7" in text
+    assert "source.ip 203.0.113.8" in text
+    assert "Ningún patrón de la fuente lo reconoce" in text
+
+
+def test_two_pasted_syslog_lines_are_two_events(pages: Pages) -> None:
+    sent = {"record": f"{REFUSED}\n{ALLOWED}"}
+    text = text_of(enter(pages).post("/fuentes/linux_auth/probar", data=sent).text)
+
+    assert "Leídos: 2 de 2 registros." in text
+    assert "event.outcome failure" in text
+    assert "event.outcome success" in text
+
+
+def test_pasted_records_of_many_lines_are_cut_as_in_a_file(pages: Pages) -> None:
+    browser = enter(pages)
+    heading = "#Fields: date time c-ip cs-uri-stem sc-status"
+    access = "2026-11-20 14:00:01 203.0.113.7 /a.aspx 200"
+    iis = f"{heading}\n{access}\n{access}"
+    traced = "2026-11-20 10:00:00 -04 ERROR\n  detalle"
+    events = json.dumps(
+        [{"event_type": "alert", "timestamp": "2026-11-20T14:00:00Z"}] * 2, indent=1
+    )
+    for source, record, count in (
+        ("microsoft_iis", iis, 2),
+        ("microsoft_iis", heading, 0),
+        ("postgresql", traced, None),
+        ("suricata_eve", events, 2),
+    ):
+        text = text_of(browser.post(f"/fuentes/{source}/probar", data={"record": record}).text)
+        assert ("Leídos:" in text) == (count == 2), (source, text)
+
+
+def test_a_rule_is_tried_on_each_pasted_line(pages: Pages) -> None:
+    sent = {"record": f"{ALLOWED}\n{REFUSED}\n{ACCESS}", "source": "auto"}
+    text = text_of(enter(pages).post(f"/reglas/{SUDO}/probar", data=sent).text)
+
+    assert "No coincide" in text
+    assert "La fuente syslog lo rechaza" in text  # each line is recognised by itself
+    assert "Coincide . Lo leyó la fuente linux_auth" in text
+
+
+def test_of_too_many_pasted_lines_the_first_are_shown(pages: Pages) -> None:
+    sent = {"record": "\n".join([ACCESS] * 60)}
+    text = text_of(enter(pages).post("/fuentes/web_access/probar", data=sent).text)
+
+    assert "Leídos: 50 de 60 registros. Se miran solo los primeros 50." in text
 
 
 def test_refused_records_are_grouped_by_reason_with_samples(pages: Pages) -> None:

@@ -354,3 +354,44 @@ def test_the_public_event_logs_name_the_cleared_log() -> None:
     assert any("borrado (evento 104)" in title for title in titles)
     assert any("seguridad de Windows borrado" in title for title in titles)
     assert figures(done.stderr)["rechazos"] == 0
+
+
+def test_a_file_of_which_nothing_can_be_read_is_no_clean_result(tmp_path: Path) -> None:
+    other = tmp_path / "otro.log"
+    other.write_text("nadie conoce esta línea\n" * 7)
+
+    done = scan(other, "--format", "microsoft_iis", code=1)
+    assert done.stdout.strip() == "No se pudo leer ningún registro."
+    assert "otro.log: No se pudo leer ninguno de sus registros (7)" in done.stderr
+    assert "Sin leer: 7 de 7 registros." in done.stderr
+    assert "otro.log:1)" in done.stderr
+
+
+def test_records_that_could_not_be_read_are_told_beside_what_was_found(log: Path) -> None:
+    with log.open("a") as file:
+        file.write("sin fecha ni hora\n")
+
+    for form in ((), ("--json",), ("--csv",), ("--jobs", "2")):
+        done = scan(log, "--format", "linux_auth", *form)
+        assert "Sin leer: 1 de 9 registros." in done.stderr
+        assert "auth.log:9" in done.stderr
+
+
+def test_nothing_is_told_of_records_when_all_were_read(log: Path) -> None:
+    assert "Sin leer" not in scan(log).stderr
+
+
+def test_an_archive_that_unpacks_to_no_line_is_no_clean_result(tmp_path: Path) -> None:
+    bomb = tmp_path / "auth.log.gz"
+    bomb.write_bytes(gzip.compress(bytes(64 * 1024 * 1024)))
+
+    done = scan(bomb, "--format", "linux_auth", code=1)
+    assert "Registro demasiado largo: 1" in done.stderr
+
+
+def test_headings_alone_are_no_records_that_could_not_be_read(tmp_path: Path) -> None:
+    log = tmp_path / "trafico.csv"
+    log.write_text("# exportado del cortafuegos\n")
+
+    done = scan(log, "--format", "paloalto_panos")
+    assert done.stdout.strip() == "Ninguna regla coincide."

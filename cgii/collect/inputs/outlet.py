@@ -1,9 +1,10 @@
 """What an input gets to work with: where its records go, and how far it had come before."""
 
 import asyncio
+import copy
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from cgii.base import limits
@@ -52,6 +53,13 @@ class Outlet:
         self._positions = dict(positions or {})
         self._origins: dict[str, Origin] = {}
         self._next: dict[str, int] = {}
+        self._zone = ""
+
+    def in_zone(self, zone: str) -> "Outlet":
+        """The same outlet for an input whose lines are of this zone where they name none."""
+        other = copy.copy(self)
+        other._zone = zone
+        return other
 
     @property
     def is_full(self) -> bool:
@@ -133,14 +141,28 @@ class Outlet:
         """As `put_live`, for those who cannot wait; they ask `is_full` first."""
         origin = self._origins.get(stream)
         if origin is None:
-            origin = self._origins[stream] = Origin(source, stream, self._epoch, *self._owner)
+            origin = Origin(source, stream, self._epoch, *self._owner, zone=self._zone)
+            self._origins[stream] = origin
             self._next[stream] = 0
         number = self._next[stream]
         self._next[stream] = number + 1
         self._buffer.add(Item(origin, Raw(number, data, peer), size))
 
     def _of(self, source: str, position: Position, epoch: str = "") -> Origin:
-        return Origin(source, position.stream, epoch or position.epoch, *self._owner)
+        epoch = epoch or position.epoch
+        return Origin(source, position.stream, epoch, *self._owner, zone=self._zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Zoned:
+    """An input whose lines are of another zone than their source's."""
+
+    inner: Input
+    zone: str
+
+    async def run(self, outlet: Outlet, stop: asyncio.Event) -> None:
+        """As the inner one."""
+        await self.inner.run(outlet.in_zone(self.zone), stop)
 
 
 def short(name: str) -> str:

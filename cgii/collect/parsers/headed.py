@@ -14,6 +14,7 @@ from typing import Any
 
 from cgii.collect import rejects
 from cgii.collect.definition import Definition
+from cgii.collect.parsers import columns
 from cgii.collect.parsers.key_values import finished
 from cgii.collect.parsers.record import Record, as_line, decode, expect_few
 from cgii.collect.rejects import Unreadable
@@ -21,6 +22,7 @@ from cgii.collect.rejects import Unreadable
 Read = Callable[[str], Any]
 HEADINGS_KEPT = 512  # read ones; a file has one
 ZEEK, W3C = "#fields", "#Fields:"
+HEADER_FIELD = re.compile(r"(\w{1,8})\(([^()]+)\)\Z", re.ASCII)
 ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})")
 WHOLE = re.compile(r"-?\d{1,18}\Z", re.ASCII)
 BROKEN = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?(?:[eE][+-]?\d{1,3})?\Z", re.ASCII)
@@ -46,7 +48,7 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
     if line.startswith("#"):
         raise Unreadable(rejects.HEADING)
     if not above:
-        raise Unreadable(rejects.NO_HEADING)
+        return _without_heading(data, definition)
     heading = _heading(above, definition.options.get("separator", ","))
     values = _divided(line, heading)
     expect_few(len(values))
@@ -62,6 +64,18 @@ def read(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
         if value not in heading.empty and name:
             fields[name] = reader(value)
     return Record(finished(fields, definition), line, {}, notes)
+
+
+def _without_heading(data: bytes | Mapping[str, Any], definition: Definition) -> Record:
+    """A line whose look leaves no doubt about its columns. Raises Unreadable for all others."""
+    if not definition.columns:
+        raise Unreadable(rejects.NO_HEADING)
+    try:
+        return columns.read(data, definition)
+    except Unreadable as error:
+        if error.reason != rejects.NO_PATTERN:
+            raise
+        raise Unreadable(rejects.NO_HEADING, error.detail) from error
 
 
 def _divided(line: str, heading: Heading) -> list[str]:
@@ -81,7 +95,8 @@ def _heading(text: str, separator: str) -> Heading:
     for line in reversed(lines):
         if line.startswith(W3C):
             names = line.removeprefix(W3C).strip().split(separator)
-            return _named([name.strip() for name in names], separator, is_quoted=True)
+            # Between spaces nothing is quoted: the server writes a space in a value as `+`.
+            return _named(list(map(_of_w3c, names)), separator, is_quoted=separator != " ")
         if line.startswith(ZEEK):
             return _of_zeek(lines)
     if last.startswith("#"):
@@ -93,6 +108,11 @@ def _heading(text: str, separator: str) -> Heading:
 def _named(names: Sequence[str], separator: str, *, is_quoted: bool) -> Heading:
     expect_few(len(names))
     return Heading(separator, tuple(names), is_quoted=is_quoted)
+
+
+def _of_w3c(name: str) -> str:
+    """A field's name as our definitions have it: `cs(User-Agent)` is `cs-user-agent`."""
+    return HEADER_FIELD.sub(r"\1-\2", name.strip()).lower()
 
 
 def _of_zeek(lines: Sequence[str]) -> Heading:

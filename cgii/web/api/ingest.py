@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from cgii.base import limits
 from cgii.base.errors import Invalid
 from cgii.centre import Centre
+from cgii.collect.times import zone_named
 from cgii.model.event import Origin, Raw
 from cgii.pipeline import Receipt, take
 from cgii.web.access import token_only
@@ -31,7 +32,8 @@ async def ingest(request: Request) -> JsonResponse:
     Header `Authorization: Bearer <token>`, or signed (see `web.senders`); body a JSON object,
     gzip allowed:
     `{"source": "linux_auth", "epoch": "2026-11-22T10:00Z/1", "seq": 100, "records": ["…", {…}]}`.
-    Optional: `stream` (tells streams of one source apart), `peers` (who sent record i).
+    Optional: `stream` (tells streams of one source apart), `peers` (who sent record i), `zone` (an
+    IANA name, for records whose time names none; else the source's).
     Record i has the number seq + i; (source, epoch, number) sent again is stored once. 200 means
     that everything is on disk; on 429, 503 or no answer at all, send the same batch again.
     """
@@ -121,6 +123,9 @@ def _read(sender: Sender, body: bytes, encoding: str) -> tuple[Origin, list[Raw]
     stream = batch.get("stream", "")
     if not isinstance(stream, str) or len(stream) > limits.NAME_CHARS_MAX or "\0" in stream:
         raise Invalid("«stream» debe ser un texto corto.", field="stream")
+    zone = batch.get("zone", "")
+    if not isinstance(zone, str):
+        raise Invalid("«zone» debe ser el nombre de una zona horaria.", field="zone")
     seq = batch.get("seq")
     if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq < limits.SEQ_MAX:
         raise Invalid("«seq» debe ser un número entero desde 0.", field="seq")
@@ -130,6 +135,7 @@ def _read(sender: Sender, body: bytes, encoding: str) -> tuple[Origin, list[Raw]
         epoch=_text(batch, "epoch", 80),
         sensor_id=sender.id,
         entity_id=sender.entity_id,
+        zone=zone and zone_named(zone).key,
     )
     return origin, _raws(batch, seq)
 

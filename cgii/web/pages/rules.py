@@ -24,7 +24,7 @@ from cgii.web.answers import redirect, redo, render
 from cgii.web.deps import CurrentSession, CurrentUser, SentForm, TheCentre
 from cgii.web.exports import as_file
 from cgii.web.forms import blank, read
-from cgii.web.pasted import Outcome, PasteForm, try_record
+from cgii.web.pasted import Outcome, PasteForm, try_records
 from cgii.web.rule_catalogue import Rule, catalogue_of, origin_of, place_of
 from cgii.web.rule_lists import DAYS, matrix_of, rule_lines, rule_listing
 from cgii.web.rule_page import around_rule, rule_of
@@ -162,7 +162,7 @@ def show_rule(
         return redirect(request, f"/indicadores/{quote(rule_id.removeprefix(LIST_RULES))}")
     around = around_rule(session, user, centre, rule_of(session, centre, rule_id))
     form = blank(record="", source="auto")
-    return render(request, "rules/rule.html", form=form, outcome=None, verdicts=[], **around)
+    return render(request, "rules/rule.html", form=form, pasted=None, **around)
 
 
 @router.post("/{rule_id}/probar", dependencies=[require("rules.try")])
@@ -174,21 +174,19 @@ def try_rule(
     sent: SentForm,
     rule_id: str,
 ) -> Response:
-    """Whether the rule matches a pasted record, and why or why not. Nothing is stored."""
+    """Whether the rule matches pasted records, and why or why not. Nothing is stored."""
     rule = rule_of(session, centre, rule_id)
     form = read(sent, PasteForm)
     around: dict[str, Any] = around_rule(session, user, centre, rule)
-    with redo(request, "rules/rule.html", form=form, outcome=None, verdicts=[], **around):
-        outcome = try_record(form.data(), centre.definitions, now=centre.clock())
-    verdicts = _verdicts(centre, rule, outcome)
-    return render(
-        request, "rules/rule.html", form=form, outcome=outcome, verdicts=verdicts, **around
-    )
+    with redo(request, "rules/rule.html", form=form, pasted=None, **around):
+        pasted = try_records(form.data(), centre.definitions, now=centre.clock())
+    verdicts = [_verdicts(centre, rule, one) for one in pasted.outcomes]
+    return render(request, "rules/rule.html", form=form, pasted=pasted, verdicts=verdicts, **around)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One rule's answer to the pasted record."""
+    """One rule's answer to a pasted record."""
 
     rule: SingleRule
     explanation: Explanation

@@ -31,7 +31,7 @@ from cgii.web.exports import export
 from cgii.web.forms import blank, read
 from cgii.web.hunting import Hunt, facts_of
 from cgii.web.language import gettext
-from cgii.web.pasted import PasteForm, try_record
+from cgii.web.pasted import PasteForm, try_records
 from cgii.web.sensor_health import health_by_sensor
 from cgii.web.tables import Column, Listing, flag, show
 from cgii.web.visible import find, visible
@@ -91,7 +91,7 @@ def show_source(
 ) -> Response:
     """One source: its volume, what it refused, its definition, and a trial."""
     around = _around(session, user, centre, name)
-    return render(request, "sources/source.html", form=blank(record=""), outcome=None, **around)
+    return render(request, "sources/source.html", form=blank(record=""), pasted=None, **around)
 
 
 @router.post("/fuentes/{name}/probar", dependencies=[require("rules.try")])
@@ -103,18 +103,18 @@ def try_source(
     sent: SentForm,
     name: str,
 ) -> Response:
-    """The event that a pasted record becomes, or why it is refused. Nothing is stored."""
+    """The events that pasted records become, or why they are refused. Nothing is stored."""
     around = _around(session, user, centre, name)
     form = read(sent, PasteForm)
-    with redo(request, "sources/source.html", form=form, outcome=None, **around):
-        pasted = PasteForm(form.data().record, name)
-    outcome = try_record(pasted, centre.definitions, now=centre.clock())
-    facts = facts_of(outcome.event) if outcome.event else None
+    with redo(request, "sources/source.html", form=form, pasted=None, **around):
+        wanted = PasteForm(form.data().record, name)
+    pasted = try_records(wanted, centre.definitions, now=centre.clock())
+    facts = [facts_of(one.event) if one.event else None for one in pasted.outcomes]
     return render(
         request,
         "sources/source.html",
         form=form,
-        outcome=outcome,
+        pasted=pasted,
         facts=facts,
         hunt=EVERYTHING,
         **around,

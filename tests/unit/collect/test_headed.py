@@ -149,3 +149,52 @@ def test_nothing_that_comes_raises(data: bytes) -> None:
             )
             assert len(read.events) + len(read.rejected) == 1
             assert all(one.reason != rejects.NOT_UNDERSTOOD for one in read.rejected)
+
+
+IIS = (
+    b"#Software: Microsoft Internet Information Services 10.0\n"
+    b"#Fields: date time s-ip cs-method cs-uri-stem c-ip cs(User-Agent) cs(X-Forwarded-For) "
+    b"sc-status\n"
+)
+ACCESS = b"2026-11-20 14:00:01 192.0.2.20 GET /a.aspx 10.9.9.9 %b 203.0.113.9 500"
+
+
+def test_iis_is_read_by_the_fields_that_it_names() -> None:
+    found = event("microsoft_iis", IIS + ACCESS % b"curl/8.5.0")
+
+    assert found.ecs["source.ip"] == "203.0.113.9"
+    assert found.ecs["user_agent.original"] == "curl/8.5.0"
+    assert found.ecs["event.outcome"] == "failure"
+
+
+def test_a_quote_in_iis_opens_nothing() -> None:
+    assert event("microsoft_iis", IIS + ACCESS % b'"curl').fields["cs-user-agent"] == '"curl'
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        b"HTTP/2 curl/8.5.0 500 0 0 9",  # cs-version, cs(User-Agent)
+        b"curl/8.5.0 www.example.bo 500 0 0 9",  # cs(User-Agent), cs-host
+        b"ASP.NET_SessionId=a1 https://example.bo/ 500 0 0 9",  # cs(Cookie), cs(Referer)
+        b"https://example.bo/ www.example.bo 500 0 0 9",  # cs(Referer), cs-host
+        b"curl/8.5.0 500 0 0 9 203.0.113.9",  # cs(User-Agent) and one of one's own at the end
+        b"curl/8.5.0 - 500 0 0",  # no time-taken
+    ],
+)
+def test_an_iis_line_that_may_have_other_fields_is_not_guessed(columns: bytes) -> None:
+    line = b"2026-11-20 14:00:01 192.0.2.20 GET /a.aspx - 443 - 10.9.9.9 " + columns
+
+    assert refused("microsoft_iis", line) == rejects.NO_HEADING
+
+
+def test_an_iis_file_with_any_fields_is_known_and_read(tmp_path: Path) -> None:
+    path = tmp_path / "u_ex261120.log"
+    other = b"#Fields: date time cs-method cs-uri-stem sc-status\n2026-11-20 14:00:02 GET / 200\n"
+    path.write_bytes(IIS + (ACCESS % b"curl/8.5.0" + b"\n") * 300 + other)
+
+    assert guess_source(path, DEFINITIONS) == "microsoft_iis"
+    raws = list(read_records(path, "microsoft_iis", DEFINITIONS))
+    read = normalize(Origin("microsoft_iis", "s", "1"), raws, DEFINITIONS, received_at=NOW)
+    assert (len(read.events), read.rejected) == (301, [])
+    assert read.events[-1].ecs["http.response.status_code"] == 200

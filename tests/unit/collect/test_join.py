@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -54,6 +55,14 @@ def test_another_epoch_or_a_gap_begins_another_request() -> None:
         ("syslog", "e1", 2, ["c", "e"]),
         ("syslog", "e2", 3, ["d"]),
     ]
+
+
+def test_another_zone_begins_another_request_and_stays_with_its_records() -> None:
+    utc = replace(A, zone="UTC")
+    requests = requests_of([entry(A, 0, "a"), entry(utc, 1, "b"), entry(utc, 2, "c")])
+
+    assert [read(one).get("zone") for one in requests] == [None, "UTC"]
+    assert told(requests)[1] == ("syslog", "e1", 1, ["b", "c"])
 
 
 def test_who_spoke_stays_with_each_record() -> None:

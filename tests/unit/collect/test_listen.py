@@ -13,7 +13,7 @@ from cgii.collect.buffer import Batch, Buffer, Item
 from cgii.collect.definition import load_definitions
 from cgii.collect.inputs.follow import Position
 from cgii.collect.inputs.netflow import Netflow
-from cgii.collect.inputs.outlet import Input, Outlet
+from cgii.collect.inputs.outlet import Input, Outlet, Zoned
 from cgii.collect.listen import Follow, Inputs, Listener, back_off
 from cgii.model.event import Origin, Raw
 
@@ -74,6 +74,32 @@ def test_a_followed_file_is_delivered_with_its_position(tmp_path: Path) -> None:
     )  # fmt: skip
     assert [raw.seq for raw in batch.raws] == [0, 1, 2]
     assert centre.positions[f"file:{path}"].offset == 14
+
+
+def test_the_records_of_an_input_carry_its_zone(tmp_path: Path) -> None:
+    path = tmp_path / "auth.log"
+    path.write_text("one\n")
+
+    async def run() -> Centre:
+        centre = Centre(2)
+        others = (Zoned(Follow("linux_auth", path), "UTC"),)
+        listener = Listener(
+            Inputs(tcp_port=0, zone="Asia/Tokyo", others=others), DEFINITIONS, centre.deliver
+        )
+        async with asyncio.timeout(120):
+            running = asyncio.create_task(listener.run(centre.stop))
+            await listener.started.wait()
+            _, writer = await asyncio.open_connection("127.0.0.1", listener.tcp_port)
+            writer.write(b"two\n")
+            await writer.drain()
+            writer.close()
+            await running
+        return centre
+
+    found = {
+        bytes(raw.data): one.origin.zone for one in asyncio.run(run()).batches for raw in one.raws
+    }  # type: ignore[arg-type]
+    assert found == {b"one": "UTC", b"two": "Asia/Tokyo"}
 
 
 def test_what_could_not_be_delivered_is_tried_again(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Raw records become events or rejects, whatever is in them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -39,6 +39,18 @@ def test_an_event_carries_the_identity_of_its_record_and_origin() -> None:
     assert (event.sensor_id, event.entity_id, event.source) == (7, 3, "linux_auth")
     assert event.original == GOOD.decode()
     assert event.received_at == NOW
+
+
+def test_the_zone_of_an_input_holds_for_times_that_name_none() -> None:
+    origin = Origin("linux_auth", "here", "1", zone="UTC")
+    lines = (
+        b"<86>Jun 30 11:59:00 srv sshd[7]: Failed password for root from 203.0.113.7 port 9 ssh2",
+        b"2026-06-30T07:58:00-04:00 srv sshd[7]: session closed",
+    )
+    raws = [Raw(number, line) for number, line in enumerate(lines)]
+    read = normalize(origin, raws, DEFINITIONS, received_at=NOW)
+
+    assert [NOW - event.at for event in read.events] == [timedelta(minutes=1), timedelta(minutes=2)]
 
 
 def test_a_bad_record_does_not_harm_its_neighbours() -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -39,6 +40,12 @@ def test_the_body_says_source_numbering_and_records() -> None:
         "records": ["one \ufffd", {"a": 1}],
         "peers": ["10.0.0.1", "10.0.0.2"],
     }
+
+
+def test_the_body_says_the_zone_of_an_input_that_has_one() -> None:
+    batch = Batch(replace(BATCH.origin, zone="UTC"), BATCH.raws)
+
+    assert orjson.loads(gzip.decompress(pack(batch)))["zone"] == "UTC"
 
 
 def test_a_batch_is_sent_once_with_the_token() -> None:

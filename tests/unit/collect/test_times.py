@@ -52,8 +52,13 @@ def test_apache_times_have_their_own_offset() -> None:
 def test_a_time_far_ahead_becomes_the_time_of_receipt() -> None:
     ahead = NOW + timedelta(days=2)
     assert times.settle((ahead, ()), NOW) == (NOW, ("time ahead",))
-    near = NOW + timedelta(hours=2)
+    near = NOW + timedelta(hours=1)
     assert times.settle((near, ()), NOW) == (near, ())
+
+
+def test_a_time_some_hours_ahead_is_kept_and_noted() -> None:
+    ahead = NOW + timedelta(hours=4)
+    assert times.settle((ahead, ("zone",)), NOW) == (ahead, ("zone", "in the future"))
 
 
 def test_a_clock_that_was_never_set_is_no_time() -> None:

@@ -8,11 +8,13 @@ import pytest
 from cgii.base.errors import Invalid
 from cgii.base.settings import Settings
 from cgii.collect import ways_in
-from cgii.collect.config import read_config
+from cgii.collect.config import check_inputs, read_config, read_inputs
 from cgii.collect.definition import load_definitions
 from cgii.collect.input_config import FollowConfig
 from cgii.collect.inputs.following import Follow
+from cgii.collect.inputs.outlet import Zoned
 from cgii.collect.inputs.pattern import FollowPattern
+from cgii.collect.inputs.pull import Pull
 from cgii.collect.inputs.syslog_tls import SyslogTls
 from cgii.collect.inputs.whole import WholeFiles
 from tests.unit.collect.inputs.collecting import QUICK, Kept, a_while, collecting, until
@@ -41,6 +43,37 @@ def test_a_path_tells_how_it_is_followed(
 ) -> None:
     (found,) = inputs(tmp_path, f'[[follow]]\nsource = "syslog"\npath = "{path}"\n{more}')
     assert type(found) is kind
+
+
+def test_an_input_may_have_a_zone(tmp_path: Path) -> None:
+    found = inputs(
+        tmp_path,
+        'syslog_zone = "UTC"\nsyslog_tls_port = 6514\n'
+        'syslog_tls_certificate = "/c.pem"\nsyslog_tls_key = "/c.key"\n'
+        '[[follow]]\nsource = "syslog"\npath = "/a.log"\nzone = "America/Lima"\n'
+        '[[pull]]\nsource = "zeek_json"\nurl = "https://api.ejemplo.bo/x"\nzone = "Asia/Tokyo"\n',
+    )
+    zones = {type(one.inner): one.zone for one in found if isinstance(one, Zoned)}
+    assert zones == {Follow: "America/Lima", Pull: "Asia/Tokyo", SyslogTls: "UTC"}
+
+
+@pytest.mark.parametrize("name", ["Bolivia", "America", "../UTC", "UTC-4"])
+def test_a_zone_that_there_is_not_is_refused_in_a_sentence(tmp_path: Path, name: str) -> None:
+    follow = f'[[follow]]\nsource = "syslog"\npath = "/a.log"\nzone = "{name}"'
+    for text in (f'syslog_zone = "{name}"', follow):
+        with pytest.raises(Invalid, match=r"zone: No existe la zona horaria .*America/La_Paz"):
+            inputs(tmp_path, text)
+        with pytest.raises(Invalid, match="zone: No existe la zona horaria"):
+            check_inputs(text)
+
+
+def test_pushed_inputs_without_a_zone_leave_the_sensors_own(tmp_path: Path) -> None:
+    path = tmp_path / "sensor.toml"
+    path.write_text('centre = "https://cgii.ejemplo.bo"\nsyslog_zone = "UTC"\n')
+    own = read_config(path)
+
+    assert own.with_inputs(read_inputs("syslog_udp_port = 5514")).syslog_zone == "UTC"
+    assert own.with_inputs(read_inputs('syslog_zone = "Asia/Tokyo"')).syslog_zone == "Asia/Tokyo"
 
 
 def test_every_kind_of_input_may_be_named_together(tmp_path: Path) -> None:
