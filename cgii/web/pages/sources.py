@@ -136,7 +136,7 @@ def replay(
     """Have its rejects read again in the background, by its definition as it is now."""
     around = _around(act.session, user, centre, name)
     form = read(sent, ReplayForm)
-    with redo(request, "sources/source.html", form=form, outcome=None, **around):
+    with redo(request, "sources/source.html", form=form, pasted=None, **around):
         reason = form.data().reason
         if reason and reason not in REASONS:
             raise Invalid("Los registros no se rechazan por ese motivo.")
