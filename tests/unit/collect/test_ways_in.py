@@ -64,7 +64,7 @@ def test_a_zone_that_there_is_not_is_refused_in_a_sentence(tmp_path: Path, name:
         with pytest.raises(Invalid, match=r"zone: No existe la zona horaria .*America/La_Paz"):
             inputs(tmp_path, text)
         with pytest.raises(Invalid, match="zone: No existe la zona horaria"):
-            check_inputs(text)
+            check_inputs(text, DEFINITIONS)
 
 
 def test_pushed_inputs_without_a_zone_leave_the_sensors_own(tmp_path: Path) -> None:
