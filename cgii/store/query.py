@@ -1,6 +1,5 @@
 """Reads a search in Lucene syntax into our tree; what it cannot read it refuses in a sentence."""
 
-import ipaddress
 import re
 from collections.abc import Callable
 
@@ -11,7 +10,7 @@ from luqum.thread import parse as parse_lucene
 
 from cgii.base import limits
 from cgii.base.errors import Invalid
-from cgii.store import query_values
+from cgii.store import query_ranges, query_values
 from cgii.store.query_fields import ADDRESSES, TEXTS, TIMES, comparable, named
 from cgii.store.query_times import span
 from cgii.store.query_tree import (
@@ -25,11 +24,9 @@ from cgii.store.query_tree import (
     Not,
     Or,
     Pieces,
-    Range,
     Regex,
     Says,
     Wild,
-    Within,
     WordLike,
     Words,
 )
@@ -50,7 +47,7 @@ def parse(text: str) -> Node:
         return Everything()
     _refuse_depth(text)
     try:
-        tree = parse_lucene(text)
+        tree = parse_lucene(query_ranges.quote_negative(text))
     except ParseError as error:
         raise _syntax(text, str(error)) from error
     except (ArithmeticError, ValueError) as error:  # "a~." and its like
@@ -207,8 +204,10 @@ def _phrase(text: str, field: str | None) -> Node:
 
 
 def _equals(field: str, text: str) -> Node:
-    if field in ADDRESSES and "/" in text:
-        return _within(field, text)
+    if field in ADDRESSES:
+        if "/" in text:
+            return query_ranges.network(field, text)
+        query_ranges.refuse_dashed(field, text)
     return Equals(field, comparable(field, text))
 
 
@@ -337,24 +336,4 @@ def _range(
 ) -> Node:
     if field is None:
         raise _wrong("Un intervalo necesita un campo, por ejemplo source.port:[1 TO 1023].")
-    if field in TIMES:
-        first = span(low)[0 if low_counts else 1] if low is not None else None
-        last = span(high)[1 if high_counts else 0] if high is not None else None
-        return During(field, first, last)
-    if low is None and high is None:
-        return Exists(field)
-    return Range(
-        field,
-        None if low is None else comparable(field, low),
-        None if high is None else comparable(field, high),
-        low_counts,
-        high_counts,
-    )
-
-
-def _within(field: str, text: str) -> Node:
-    try:
-        return Within(field, str(ipaddress.ip_network(text, strict=False)))
-    except ValueError as error:
-        raise _wrong("«{text}» no es una red; escriba por ejemplo 10.0.0.0/8.",
-                     text=text) from error  # fmt: skip
+    return query_ranges.interval(field, low, high, (low_counts, high_counts))
