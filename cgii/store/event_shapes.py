@@ -66,7 +66,8 @@ class TopValue:
 class StoreStats:
     """How much there is; `product` says what keeps it.
 
-    `set_aside` names what was taken out of use: damaged files, events that an index refused.
+    `set_aside` names what was taken out of use: damaged files, events that an index refused;
+    `unusable` the files that cannot be opened, of which nothing is counted.
     """
 
     events: int
@@ -74,6 +75,7 @@ class StoreStats:
     oldest: datetime | None  # when the oldest event happened
     newest: datetime | None
     set_aside: tuple[str, ...] = ()
+    unusable: tuple[str, ...] = ()
     product: str = "SQLite"
 
 

@@ -56,10 +56,13 @@ class EventStore(Protocol):
         """The most frequent values of a field among the events that match."""
 
     def get(self, event_id: str) -> Event | None:
-        """One event by id. Asks nobody's permission: the caller checks `entity_id`."""
+        """One event by id. Asks nobody's permission: the caller checks `entity_id`.
+
+        Raises Unavailable when it is nowhere else than perhaps in a file that cannot be used.
+        """
 
     def get_many(self, event_ids: Iterable[str]) -> dict[str, Event]:
-        """Those of the events that exist, by id. The caller checks `entity_id`."""
+        """Those of the events that can be read, by id. The caller checks `entity_id`."""
 
     def refused(self, event_ids: Iterable[str]) -> set[str]:
         """Those of the events that are kept, but that no search finds: an index refused them."""

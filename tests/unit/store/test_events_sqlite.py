@@ -31,7 +31,7 @@ def test_each_month_of_receipt_has_its_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [b"this is no database" * 500, b"SQLite format 3\0" + b"\xff" * 9000]
+    "damage", [b"this is no database" * 500, b"SQLite format 3\0" + b"\xff" * 9000, b""]
 )
 def test_a_damaged_month_is_set_aside_and_told(tmp_path: Path, damage: bytes) -> None:
     store = open_events("", tmp_path)
@@ -57,6 +57,65 @@ def test_a_month_damaged_inside_is_set_aside_while_writing(tmp_path: Path) -> No
     assert store.write([make_event(1)]) == 1
     assert store.stats().set_aside
     assert store.get(make_event(1).id) is not None
+
+
+def three_months(folder: Path) -> list[Event]:
+    """An event of each of three months; what stood for the first month is a folder afterwards."""
+    days = (NOON - timedelta(days=60), NOON - timedelta(days=30), NOON)
+    events = [make_event(seq, at=day) for seq, day in enumerate(days)]
+    store = open_events("", folder)
+    store.write(events)
+    store.close()
+    path = path_of(folder, "2026-09")
+    path.unlink()
+    path.mkdir()
+    return events
+
+
+def test_a_file_that_cannot_be_used_blocks_only_questions_about_its_month(tmp_path: Path) -> None:
+    _, older, newest = three_months(tmp_path)
+    store = open_events("", tmp_path)
+    since = EventQuery(start=NOON - timedelta(days=40))
+    assert [event.id for event in store.search(since).events] == [newest.id, older.id]
+    assert list(store.scan(since)) == [older, newest]
+    assert store.count(since) == sum(one.count for one in store.histogram(since)) == 2
+    assert store.top_values(since, "source")[0].count == 2
+    assert store.get(newest.id) == newest
+    assert store.get_many([newest.id, "0" * 32]) == {newest.id: newest}
+    stats = store.stats()
+    assert (stats.events, stats.unusable) == (2, ("events-2026-09.sqlite",))
+
+
+def test_a_question_that_needs_an_unusable_file_is_told_its_name(tmp_path: Path) -> None:
+    lost, _, _ = three_months(tmp_path)
+    store = open_events("", tmp_path)
+    for ask in (
+        lambda: store.search(EventQuery()),
+        lambda: store.count(EventQuery("@timestamp:2026-09-23")),
+        lambda: list(store.scan(EventQuery(end=NOON - timedelta(days=55)))),
+        lambda: store.get(lost.id),
+        lambda: store.write([lost]),
+    ):
+        with pytest.raises(Unavailable) as refusal:
+            ask()
+        assert "events-2026-09.sqlite" in str(refusal.value)
+
+
+def test_other_months_are_written_beside_a_file_that_cannot_be_used(tmp_path: Path) -> None:
+    three_months(tmp_path)
+    store = open_events("", tmp_path)
+    late = make_event(7, at=NOON - timedelta(days=60), received_at=NOON)  # may be in the file
+    edge = make_event(8, at=NOON.replace(month=10, day=1, hour=0))  # its neighbour is locked, too
+    assert store.write([late, edge]) == 2
+    assert store.get_many([late.id, edge.id]).keys() == {late.id, edge.id}
+
+
+def test_retention_passes_over_a_file_that_cannot_be_used(tmp_path: Path) -> None:
+    _, older, newest = three_months(tmp_path)
+    store = open_events("", tmp_path)
+    assert store.prune(NOON) == 1
+    assert store.shrink(0, NOON) == 0
+    assert store.get_many([older.id, newest.id]) == {newest.id: newest}
 
 
 def test_a_file_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
