@@ -26,6 +26,7 @@ from cgii.report.event_lines import FORMATS, Lines, csv_of
 from cgii.store.event_shapes import EventQuery
 
 STDOUT = "-"
+INCOMPLETE = 3  # the return code when events are missing
 TOLD_EVERY = 1_000
 
 
@@ -62,8 +63,17 @@ def export(
             )  # fmt: skip
         with _told(events, is_shown=output != STDOUT) as told:
             _write(lines(told), output)
+        gaps = centre.events.gaps(wanted)
     finally:
         centre.close()
+    for gap in gaps:
+        typer.echo(
+            f"Faltan los eventos de {gap.month}: su archivo está dañado y se apartó como "
+            f"{gap.file}.",
+            err=True,
+        )
+    if gaps:
+        raise typer.Exit(INCOMPLETE)
 
 
 def _lines(form: str, fields: str) -> Lines:

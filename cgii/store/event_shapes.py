@@ -63,6 +63,14 @@ class TopValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """Events of a month, such as `2026-11`, are missing: they are in a damaged file, set aside."""
+
+    month: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoreStats:
     """How much there is; `product` says what keeps it.
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import orjson
 
-from cgii.base import limits
+from cgii.base import counters, limits
 from cgii.base.durable import sync_folder
 from cgii.base.logs import logger
 from cgii.store import events_month
+from cgii.store.events_aside import ENDINGS, aside_name
 from cgii.store.events_faults import is_damage, not_opened, unavailable
 from cgii.store.events_plan import Plan
 from cgii.store.query_fields import comparable, values
@@ -196,25 +197,24 @@ class MonthFiles:
         path = events_month.path_of(self.folder, month)
         if inode == 0 or self.inode(month) != inode:
             return
-        name = f"{path.name}.damaged-{inode}"
-        # The log goes first: a new file must never meet an old log.
-        for ending in ("-wal", "-shm", ""):
+        name = aside_name(path.name, inode)
+        is_done = False
+        for ending in ENDINGS:
             with suppress(FileNotFoundError):
                 os.rename(f"{path}{ending}", f"{self.folder / name}{ending}")
+                is_done = not ending
+        if not is_done:  # another process was faster
+            return
         sync_folder(self.folder)
+        counters.EVENT_FILES_SET_ASIDE.inc()
         log.error("event file set aside", file=path.name, now=name, reason=str(error))
-
-    def set_aside_names(self) -> tuple[str, ...]:
-        """The damaged files that were taken out of use."""
-        names = (name for name in os.listdir(self.folder) if ".sqlite.damaged-" in name)
-        return tuple(sorted(name for name in names if not name.endswith(("-wal", "-shm"))))
 
     def remove(self, month: str) -> None:
         """Delete a month, if that can be done; readers that have it open finish in peace."""
         self.drop_writer(month)
         path = events_month.path_of(self.folder, month)
         try:
-            for ending in ("-wal", "-shm", ""):
+            for ending in ENDINGS:
                 Path(f"{path}{ending}").unlink(missing_ok=True)
         except OSError as error:  # somebody made a folder of that name
             log.error("event file not deleted", file=path.name, reason=str(error))

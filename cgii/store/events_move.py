@@ -15,6 +15,7 @@ from cgii.base.durable import sync_folder
 from cgii.model.event import Event
 from cgii.store import events_search
 from cgii.store.events import EventStore
+from cgii.store.events_aside import set_aside
 from cgii.store.events_files import MonthFiles
 from cgii.store.events_month import document_of, event_of, pack
 from cgii.store.events_scan import gone
@@ -65,7 +66,7 @@ class Move:
 
     def damaged(self) -> tuple[str, ...]:
         """Files that were set aside; what is in them is not moved."""
-        return self._files.set_aside_names()
+        return tuple(gap.file for gap in set_aside(self._files.folder))
 
     def copy(self, month: str) -> Iterator[int]:
         """Write the month's events into the target; gives how many after each batch.

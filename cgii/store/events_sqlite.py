@@ -21,15 +21,17 @@ from cgii.store import events_month, events_scan, events_search, events_spans
 from cgii.store.event_shapes import (
     Bucket,
     EventQuery,
+    Gap,
     Page,
     StoreStats,
     TopValue,
     months_too_many,
 )
+from cgii.store.events_aside import set_aside
 from cgii.store.events_faults import Unusable, is_damage, unavailable
 from cgii.store.events_files import MonthFiles
 from cgii.store.events_month import SLOT_BITS, first_moment, month_of, path_of
-from cgii.store.events_plan import Stretch, guarded, stretch_of
+from cgii.store.events_plan import Stretch, guarded, may_hold, stretch_of
 from cgii.store.events_top import top_values
 from cgii.store.query import parse
 from cgii.store.query_fields import TEXTS, TIMES, named
@@ -290,6 +292,12 @@ class SqliteEvents:
 
     # --- keeping ---------------------------------------------------------------------------
 
+    def gaps(self, query: EventQuery) -> tuple[Gap, ...]:
+        """The damaged files, set aside, of the months that the question is about."""
+        _, stretch = _understood(query)
+        aside = set_aside(self._files.folder)
+        return tuple(gap for gap in aside if may_hold(gap.month, stretch))
+
     def stats(self) -> StoreStats:
         """How much is stored, and what had to be set aside."""
         until = _deadline()
@@ -300,7 +308,7 @@ class SqliteEvents:
             size_bytes=sum(self._files.size_bytes(month) for month in months),
             oldest=min((moment(span.low >> SLOT_BITS) for _, span in spans), default=None),
             newest=max((moment(span.high >> SLOT_BITS) for _, span in spans), default=None),
-            set_aside=self._files.set_aside_names(),
+            set_aside=tuple(gap.file for gap in set_aside(self._files.folder)),
             unusable=tuple(path_of(self._files.folder, month).name for month in shut),
         )
 

@@ -92,6 +92,18 @@ def test_times_and_columns_are_chosen(centre: Centre) -> None:
     assert (day.exit_code, day.stdout_bytes) == (0, b"")
 
 
+def test_a_month_that_was_set_aside_is_told_and_has_a_return_code(
+    centre: Centre, tmp_path: Path
+) -> None:
+    centre.events.close()
+    (tmp_path / "data" / "events" / "events-2026-12.sqlite").write_bytes(b"no database" * 900)
+    assert centre.events.search(EventQuery()).events  # quietly, as another process may do it
+    done = _run("--output", str(tmp_path / "out.jsonl"))
+    assert (done.exit_code, "60 eventos." in done.stderr) == (3, True)
+    assert "Faltan los eventos de 2026-12: su archivo está dañado" in done.stderr
+    assert _run("--to", "2026-11-29").exit_code == 0
+
+
 def test_a_packed_file_holds_the_same_and_is_the_same_each_time(
     centre: Centre, tmp_path: Path
 ) -> None:

@@ -251,3 +251,16 @@ def test_raw_records_are_for_those_who_handle_incidents(pages: Pages, role: Role
     browser = enter(pages, role)
     for address in ("/busqueda", f"/busqueda/{event_id('test', '1', 0)}", "/api/v1/events"):
         assert browser.get(address).status_code == 403
+
+
+def test_a_month_that_was_set_aside_is_told(pages: Pages) -> None:
+    events = pages.centre.settings.data / "events"
+    (events / "events-2026-05.sqlite").write_bytes(b"this is no database" * 500)
+    browser = enter(pages)
+    said = "Faltan los eventos de 2026-05: su archivo está dañado y se apartó como events-2026-05."
+    assert said in browser.get("/busqueda?rango=todo").text
+    assert said not in browser.get("/busqueda?rango=1h").text
+    for address in ("events", "events/histogram", "events/values"):
+        path = f"/api/v1/{address}?campo=source&rango"
+        assert browser.get(f"{path}=todo").json()["warnings"][0].startswith(said)
+        assert browser.get(f"{path}=1h").json()["warnings"] == []

@@ -1,4 +1,4 @@
-"""What `cgii doctor` says about the events: the room that they may take, files that are of no use."""
+"""What `cgii doctor` says about the events: their room, and files that are of no use."""
 
 from pathlib import Path
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cgii.base import limits
+from cgii.base.counters import EVENT_FILES_SET_ASIDE, total
 from cgii.base.errors import Invalid, Unavailable
 from cgii.model.event import Event
 from cgii.store import events_month
@@ -57,6 +58,30 @@ def test_a_month_damaged_inside_is_set_aside_while_writing(tmp_path: Path) -> No
     assert store.write([make_event(1)]) == 1
     assert store.stats().set_aside
     assert store.get(make_event(1).id) is not None
+
+
+def damaged(folder: Path) -> list[Event]:
+    """An event of each of two months, the first of which is damaged."""
+    events = [make_event(1, at=NOON - timedelta(days=30)), make_event(2)]
+    store = open_events("", folder)
+    store.write(events)
+    store.close()
+    path_of(folder, "2026-10").write_bytes(b"this is no database" * 500)
+    return events
+
+
+def test_what_an_answer_lacks_is_told_for_the_months_that_it_is_about(tmp_path: Path) -> None:
+    damaged(tmp_path)
+    store = open_events("", tmp_path)
+    before = total(EVENT_FILES_SET_ASIDE)
+    assert store.count(EventQuery()) == 1
+    assert total(EVENT_FILES_SET_ASIDE) - before == 1
+    (gap,) = store.gaps(EventQuery("linux_auth"))
+    assert gap.month == "2026-10"
+    assert (tmp_path / gap.file).exists()
+    assert store.gaps(EventQuery("@timestamp:<2026-10-02")) == (gap,)
+    assert store.gaps(EventQuery(start=NOON - timedelta(days=1))) == ()
+    assert store.gaps(EventQuery(end=NOON - timedelta(days=60))) == ()
 
 
 def three_months(folder: Path) -> list[Event]:
