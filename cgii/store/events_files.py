@@ -15,7 +15,7 @@ from cgii.base import counters, limits
 from cgii.base.durable import sync_folder
 from cgii.base.logs import logger
 from cgii.store import events_month
-from cgii.store.events_aside import ENDINGS, aside_name
+from cgii.store.events_aside import ENDINGS, aside_bytes, aside_name, drop, set_aside
 from cgii.store.events_faults import is_damage, not_opened, unavailable
 from cgii.store.events_plan import Plan
 from cgii.store.query_fields import comparable, values
@@ -105,6 +105,10 @@ class MonthFiles:
     def months(self) -> list[str]:
         """The months that have a file, oldest first."""
         return events_month.months(self.folder)
+
+    def kept_months(self) -> list[str]:
+        """The months that have a file, or only damaged ones that were set aside; oldest first."""
+        return sorted({*self.months(), *(gap.month for gap in set_aside(self.folder))})
 
     @contextmanager
     def reading(self, month: str, until: float) -> Iterator[Reader | None]:
@@ -210,10 +214,16 @@ class MonthFiles:
         log.error("event file set aside", file=path.name, now=name, reason=str(error))
 
     def remove(self, month: str) -> None:
-        """Delete a month, if that can be done; readers that have it open finish in peace."""
+        """Delete a month and what was set aside of it, as far as that can be done.
+
+        Readers that have it open finish in peace.
+        """
         self.drop_writer(month)
         path = events_month.path_of(self.folder, month)
         try:
+            for gap in set_aside(self.folder):
+                if gap.month == month:
+                    drop(self.folder, gap)
             for ending in ENDINGS:
                 Path(f"{path}{ending}").unlink(missing_ok=True)
         except OSError as error:  # somebody made a folder of that name
@@ -247,9 +257,9 @@ class MonthFiles:
             self.drop_writer(month)
 
     def size_bytes(self, month: str) -> int:
-        """What the month takes on disk."""
+        """What the month takes on disk, with what was set aside of it."""
         path = events_month.path_of(self.folder, month)
-        total = 0
+        total = aside_bytes(self.folder, month)
         for ending in ("", "-wal"):
             with suppress(FileNotFoundError):
                 total += os.stat(f"{path}{ending}").st_size

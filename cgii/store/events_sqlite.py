@@ -305,7 +305,7 @@ class SqliteEvents:
         months = self._files.months()
         return StoreStats(
             events=sum(self._tally(month, until) for month in months),
-            size_bytes=sum(self._files.size_bytes(month) for month in months),
+            size_bytes=sum(self._files.size_bytes(month) for month in self._files.kept_months()),
             oldest=min((moment(span.low >> SLOT_BITS) for _, span in spans), default=None),
             newest=max((moment(span.high >> SLOT_BITS) for _, span in spans), default=None),
             set_aside=tuple(gap.file for gap in set_aside(self._files.folder)),
@@ -316,7 +316,7 @@ class SqliteEvents:
         """Delete the months that ended before; how many events went, of those that were counted."""
         gone = 0
         with self._write_lock:
-            for month in self._files.months():
+            for month in self._files.kept_months():
                 if month < month_of(before):
                     gone += self._tally(month, _deadline())
                     self._files.remove(month)
@@ -326,7 +326,7 @@ class SqliteEvents:
         """Delete the oldest months until the rest fits; how many events went."""
         gone = 0
         with self._write_lock:
-            sizes = {month: self._files.size_bytes(month) for month in self._files.months()}
+            sizes = {month: self._files.size_bytes(month) for month in self._files.kept_months()}
             for month in months_too_many(sizes, size_bytes, now):
                 gone += self._tally(month, _deadline())
                 self._files.remove(month)

@@ -84,6 +84,35 @@ def test_what_an_answer_lacks_is_told_for_the_months_that_it_is_about(tmp_path: 
     assert store.gaps(EventQuery(end=NOON - timedelta(days=60))) == ()
 
 
+def test_a_file_that_was_set_aside_has_the_retention_of_its_month(tmp_path: Path) -> None:
+    _, newest = damaged(tmp_path)
+    store = open_events("", tmp_path)
+    assert store.count(EventQuery()) == 1
+    (gap,) = store.gaps(EventQuery())
+    for ending in ("-wal", "-shm"):
+        (tmp_path / f"{gap.file}{ending}").write_bytes(b"x" * 1_000)
+    whole = store.stats().size_bytes
+    assert whole >= 9_500 + 2_000  # the damaged bytes and what lies beside them
+    assert store.prune(NOON.replace(month=10)) == 0
+    assert store.stats().set_aside == (gap.file,)
+    assert store.prune(NOON) == 0  # no event of it was counted any more
+    assert store.stats().set_aside == ()
+    assert store.gaps(EventQuery()) == ()
+    assert not list(tmp_path.glob(f"{gap.file}*"))
+    assert store.get(newest.id) == newest
+
+
+def test_files_that_were_set_aside_give_way_when_there_is_no_room(tmp_path: Path) -> None:
+    damaged(tmp_path)
+    store = open_events("", tmp_path)
+    store.write([make_event(3, at=NOON - timedelta(days=30))])  # beside the damaged one
+    room = store.stats().size_bytes
+    assert store.shrink(room, NOON) == 0
+    assert store.shrink(room - 1, NOON) == 1
+    assert store.stats().set_aside == ()
+    assert store.count(EventQuery()) == 1
+
+
 def three_months(folder: Path) -> list[Event]:
     """An event of each of three months; what stood for the first month is a folder afterwards."""
     days = (NOON - timedelta(days=60), NOON - timedelta(days=30), NOON)
