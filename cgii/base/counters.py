@@ -40,6 +40,9 @@ EVENTS_SET_ASIDE = Counter(
 EVENT_FILES_SET_ASIDE = Counter(
     "cgii_event_files_set_aside_total", "Damaged event files that were taken out of use"
 )
+EVENTS_UNREADABLE = Counter(
+    "cgii_events_unreadable_total", "Stored events asked for whose document is damaged"
+)
 JOBS_DONE = Counter(
     "cgii_jobs_done_total", "Background jobs, by name and outcome", ["name", "outcome"]
 )

@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from sqlalchemy import select
 
 from cgii import centre as centres
+from cgii.base import counters
 from cgii.base.durable import sync_folder
 from cgii.base.errors import Invalid, NotFound
 from cgii.base.settings import load
@@ -47,6 +48,7 @@ def export(
 ) -> None:
     """Escribe los eventos guardados en un archivo, del más antiguo al más nuevo."""
     lines = _lines(form, fields)
+    before = counters.total(counters.EVENTS_UNREADABLE)
     centre = centres.build(load())
     try:
         wanted = EventQuery(
@@ -66,13 +68,16 @@ def export(
         gaps = centre.events.gaps(wanted)
     finally:
         centre.close()
+    unreadable = counters.total(counters.EVENTS_UNREADABLE) - before
+    if unreadable:
+        typer.echo(f"Eventos dañados, que no se pudieron escribir: {unreadable}.", err=True)
     for gap in gaps:
         typer.echo(
             f"Faltan los eventos de {gap.month}: su archivo está dañado y se apartó como "
             f"{gap.file}.",
             err=True,
         )
-    if gaps:
+    if gaps or unreadable:
         raise typer.Exit(INCOMPLETE)
 
 

@@ -66,6 +66,10 @@ def _tell(compared: list[Comparison]) -> bool:
                 f"  {one.refused} rechazados por el índice, que ninguna búsqueda encuentra; este "
                 "mes no se borra (vea `cgii doctor`)"
             )
+        if one.unreadable:
+            typer.echo(
+                f"  {one.unreadable} están dañados y no se pudieron copiar; este mes no se borra"
+            )
         if not one.is_whole:
             typer.echo(f"  faltan {one.missing}, distintos {one.different}: {', '.join(one.ids)}")
     is_whole = all(one.is_whole for one in compared)
@@ -83,7 +87,7 @@ def _tell_rest(move: Move, compared: list[Comparison], deleted: list[str] | None
     for one in compared:
         if one.month in deleted:
             typer.echo(f"{one.month}: borrado de los archivos")
-        elif one.is_whole and not one.refused:
+        elif one.is_whole and not one.refused and not one.unreadable:
             typer.echo(
                 f"{one.month}: no se borró, porque recibió eventos mientras tanto o está abierto; "
                 "detenga lo que todavía usa los archivos y repita la orden"

@@ -40,10 +40,14 @@ class EventQuery:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of events; `after` asks for the next one and is empty on the last."""
+    """A page of events; `after` asks for the next one and is empty on the last.
+
+    `unreadable` is how many more belong to it whose documents are damaged.
+    """
 
     events: tuple[Event, ...]
     after: str = ""
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)

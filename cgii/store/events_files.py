@@ -16,6 +16,7 @@ from cgii.base.durable import sync_folder
 from cgii.base.logs import logger
 from cgii.store import events_month
 from cgii.store.events_aside import ENDINGS, aside_bytes, aside_name, drop, set_aside
+from cgii.store.events_document import document_or_none
 from cgii.store.events_faults import is_damage, not_opened, unavailable
 from cgii.store.events_plan import Plan
 from cgii.store.query_fields import comparable, values
@@ -80,7 +81,8 @@ class Reader:
 
     def _meets(self, number: int, body: bytes) -> bool:
         assert self._plan is not None
-        return self._plan.document_tests[number](orjson.loads(body))
+        document = document_or_none(body)
+        return document is not None and self._plan.document_tests[number](document)
 
     def _fits(self, number: int, text: object) -> bool:
         assert self._plan is not None
@@ -88,8 +90,10 @@ class Reader:
 
     def _found(self, field: str, body: bytes) -> str:
         """The field's values in a document, each once, as a JSON array."""
-        each = (comparable(field, value) for value in values(orjson.loads(body), field))
-        return orjson.dumps(list(dict.fromkeys(each))).decode()
+        document = document_or_none(body)
+        each = () if document is None else values(document, field)
+        found = dict.fromkeys(comparable(field, value) for value in each)
+        return orjson.dumps(list(found)).decode()
 
 
 class MonthFiles:

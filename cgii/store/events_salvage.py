@@ -8,21 +8,12 @@ from typing import Any
 
 from cgii.base.errors import Invalid
 from cgii.model.event import Event
-from cgii.store.events_month import event_of
+from cgii.store.events_document import event_or_none
 
-WRONG_DOCUMENT = (ValueError, TypeError, KeyError, OverflowError, AttributeError)
 _FIRST, _LAST = -(2**63), 2**63 - 1
 _DOCUMENT_NUMBER = {1: "position", 2: "coalesce(kept, position)"}  # by version of the tables
 _ID_BYTES = 16
 _BATCH_EVENTS = 1_000
-
-
-def event_or_none(key: bytes, body: bytes) -> Event | None:
-    """The event that was stored; None when its document is no longer one."""
-    try:
-        return event_of(key, body)
-    except WRONG_DOCUMENT:
-        return None
 
 
 class Salvage:

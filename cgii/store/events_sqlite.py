@@ -28,6 +28,7 @@ from cgii.store.event_shapes import (
     months_too_many,
 )
 from cgii.store.events_aside import set_aside
+from cgii.store.events_document import event_or_none
 from cgii.store.events_faults import Unusable, is_damage, unavailable
 from cgii.store.events_files import MonthFiles
 from cgii.store.events_month import SLOT_BITS, first_moment, month_of, path_of
@@ -191,9 +192,11 @@ class SqliteEvents:
                     rows.extend(events_search.newest(reader, tree, within, size + 1))
             rows.sort(key=lambda row: (row[0], row[1]), reverse=True)
             del rows[size + 1 :]
-        events = tuple(events_month.event_of(row[2], row[3]) for row in rows[:size])
+        found = [event_or_none(row[2], row[3]) for row in rows[:size]]
+        events = tuple(event for event in found if event is not None)
         last = rows[size - 1] if len(rows) > size else None
-        return Page(events, f"{last[0]}.{last[1]}" if last else "")
+        after_this = f"{last[0]}.{last[1]}" if last else ""
+        return Page(events, after_this, unreadable=len(found) - len(events))
 
     def scan(self, query: EventQuery) -> Iterator[Event]:
         """Every event of the search once, oldest first. Ignores size and after."""

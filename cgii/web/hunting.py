@@ -16,7 +16,7 @@ from cgii.model.event import Event
 from cgii.model.people import ENTITY_ROLES, User
 from cgii.store.event_shapes import Bucket, EventQuery, Gap
 from cgii.store.query_fields import TIMES
-from cgii.web.language import gettext
+from cgii.web.language import gettext, ngettext
 
 PLACE = "/busqueda"
 OWN_RANGE = "propio"
@@ -119,12 +119,18 @@ def range_choices() -> list[tuple[str, str]]:
     ]
 
 
-def warnings(gaps: Iterable[Gap]) -> list[str]:
+def warnings(gaps: Iterable[Gap], unreadable: int = 0) -> list[str]:
     """What is missing in an answer, one sentence each."""
+    told = ngettext(
+        "{count} registro de esta página está dañado y no se muestra.",
+        "{count} registros de esta página están dañados y no se muestran.",
+        unreadable,
+    )
+    damaged = [told.format(count=unreadable)] if unreadable else []
     missing = gettext(
         "Faltan los eventos de {month}: su archivo está dañado y se apartó como {name}."
     )
-    return [missing.format(month=gap.month, name=gap.file) for gap in gaps]
+    return damaged + [missing.format(month=gap.month, name=gap.file) for gap in gaps]
 
 
 def condition(field: str, value: str) -> str:

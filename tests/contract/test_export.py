@@ -1,6 +1,7 @@
 """Both stores give the same file for the same events, in every format; the command writes it."""
 
 import gzip
+import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -102,6 +103,16 @@ def test_a_month_that_was_set_aside_is_told_and_has_a_return_code(
     assert (done.exit_code, "60 eventos." in done.stderr) == (3, True)
     assert "Faltan los eventos de 2026-12: su archivo está dañado" in done.stderr
     assert _run("--to", "2026-11-29").exit_code == 0
+
+
+def test_unreadable_events_are_counted(centre: Centre, tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "data" / "events" / "events-2026-12.sqlite")
+    db.execute("UPDATE document SET body = x'00' WHERE number IN (3, 7)")
+    db.commit()
+    db.close()
+    done = _run("--output", str(tmp_path / "out.jsonl"))
+    assert (done.exit_code, "118 eventos." in done.stderr) == (3, True)
+    assert "Eventos dañados, que no se pudieron escribir: 2." in done.stderr
 
 
 def test_a_packed_file_holds_the_same_and_is_the_same_each_time(

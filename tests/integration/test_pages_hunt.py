@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from html import unescape
@@ -264,3 +265,15 @@ def test_a_month_that_was_set_aside_is_told(pages: Pages) -> None:
         path = f"/api/v1/{address}?campo=source&rango"
         assert browser.get(f"{path}=todo").json()["warnings"][0].startswith(said)
         assert browser.get(f"{path}=1h").json()["warnings"] == []
+
+
+def test_damaged_records_are_counted_on_their_page(pages: Pages) -> None:
+    (file,) = (pages.centre.settings.data / "events").glob(f"events-{NOW:%Y-%m}.sqlite")
+    db = sqlite3.connect(file)
+    db.execute("UPDATE document SET body = x'00' WHERE number = (SELECT max(number) FROM document)")
+    db.commit()
+    db.close()
+    browser = enter(pages)
+    said = "1 registro de esta página está dañado y no se muestra."
+    assert said in browser.get("/busqueda?rango=todo").text
+    assert browser.get("/api/v1/events?rango=todo").json()["warnings"] == [said]

@@ -30,7 +30,7 @@ def search_events(
     query = hunt.query(user, size)
     page = centre.events.search(query)
     events = [event_json(event) for event in page.events]
-    told = warnings(centre.events.gaps(query))
+    told = warnings(centre.events.gaps(query), page.unreadable)
     return JsonResponse({"events": events, "after": page.after, "warnings": told})
 
 

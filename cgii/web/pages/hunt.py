@@ -77,7 +77,7 @@ def hunt_page(
     try:
         page = centre.events.search(query)
         buckets, total, is_more = _spread(centre.events, query, hunt)
-        told = warnings(centre.events.gaps(query))
+        told = warnings(centre.events.gaps(query), page.unreadable)
     except (Invalid, Unavailable) as error:
         problem = sentence(error)
     lines = [line_of(event) for event in page.events]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cgii.base import limits
-from cgii.base.counters import EVENT_FILES_SET_ASIDE, total
+from cgii.base.counters import EVENT_FILES_SET_ASIDE, EVENTS_UNREADABLE, total
 from cgii.base.errors import Invalid, Unavailable
 from cgii.model.event import Event
 from cgii.store import events_month
@@ -111,6 +111,32 @@ def test_files_that_were_set_aside_give_way_when_there_is_no_room(tmp_path: Path
     assert store.shrink(room - 1, NOON) == 1
     assert store.stats().set_aside == ()
     assert store.count(EventQuery()) == 1
+
+
+@pytest.mark.parametrize("body", [b"\0", b"5", b"{}", b'{"ecs":1}', None])
+def test_an_unreadable_document_is_counted_and_passed_over(
+    tmp_path: Path, body: bytes | None
+) -> None:
+    events = [make_event(seq, ecs={"user.name": "ana"}, fields={"x": seq}) for seq in range(9)]
+    store = open_events("", tmp_path)
+    store.write(events)
+    db = sqlite3.connect(path_of(tmp_path, "2026-11"))
+    if body is None:
+        db.execute("DELETE FROM document WHERE number = 5")
+    else:
+        db.execute("UPDATE document SET body = ? WHERE number = 5", (body,))
+    db.commit()
+    db.close()
+    rest = [event for event in events if event.fields["x"] != 4]
+    page = store.search(EventQuery(size=5))
+    assert (len(page.events), page.unreadable) == (4, 1)
+    assert [*page.events, *store.search(EventQuery(after=page.after)).events] == rest[::-1]
+    before = total(EVENTS_UNREADABLE)
+    assert list(store.scan(EventQuery())) == rest
+    assert total(EVENTS_UNREADABLE) - before == 1
+    assert store.count(EventQuery("x:>=0")) == len(store.search(EventQuery("x:*")).events) == 8
+    assert sum(one.count for one in store.top_values(EventQuery(), "x")) == 8
+    assert store.get_many(event.id for event in events) == {one.id: one for one in rest}
 
 
 def three_months(folder: Path) -> list[Event]:
