@@ -57,6 +57,8 @@ def export(
             end=moment_in(end, "--to", day_ends=True) if end else None,
             entity_ids=_entity_ids(centre, entity),
         )
+        if wanted.start and wanted.end and wanted.start >= wanted.end:
+            raise Invalid("--from debe ser anterior a --to; así no hay ningún evento entre ellos.")
         events = centre.events.scan(wanted)  # what is wrong is told before a file is begun
         with centre.database.transaction() as session:
             centre.act(session, via="cli").record(

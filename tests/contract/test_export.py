@@ -84,10 +84,10 @@ def test_the_command_writes_what_was_asked_for(centre: Centre, tmp_path: Path) -
 
 def test_times_and_columns_are_chosen(centre: Centre) -> None:
     until = (NOON + timedelta(milliseconds=13)).isoformat()
-    words = ("--format", "csv", "--fields", "user.name,source.ip", "--to", until)
+    words = ("--format", "csv", "--fields", "@timestamp,source.ip", "--to", until)
     rows = _run(*words).stdout_bytes.decode("utf-8-sig").splitlines()
     early = [event for event in _events() if event.at < NOON + timedelta(milliseconds=13)]
-    assert rows[0] == "user.name,source.ip"
+    assert rows[0] == "@timestamp,source.ip"
     assert len(rows) == 1 + len(early)
     day = _run("--from", "2026-11-23")
     assert (day.exit_code, day.stdout_bytes) == (0, b"")
@@ -150,6 +150,8 @@ def test_what_is_wrong_is_told_before_a_file_is_begun(centre: Centre, tmp_path: 
         (("--fields", "a"), Invalid),
         (("--entity", "9999"), NotFound),
         (("--from", "yesterday"), Invalid),
+        (("--from", "2026-11-23", "--to", "2026-11-22"), Invalid),
+        (("--from", "2026-11-23", "--to", "2026-11-23T00:00"), Invalid),
         (("--output", str(tmp_path / "none" / "out")), Invalid),
     ]:
         done = _run("--output", str(path), *words)
