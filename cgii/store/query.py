@@ -36,6 +36,8 @@ from cgii.store.words import fold, words
 _SHAPE = re.compile(r'\\.|"(?:\\.|[^"\\])*"|[()]', re.DOTALL)
 _ADDRESS_START = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,2}\.?")
 _ANY = (Wild.ANY,)
+_WILD_NAME = re.compile(r"(?:^|[^\\])(?:\\\\)*[*?]")
+_EVENT_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def parse(text: str) -> Node:
@@ -139,6 +141,7 @@ class _Reader:
             )
 
     def _field(self, node: lucene.SearchField, *, outer: str | None, depth: int) -> Node:
+        _refuse_open_name(node.name)
         name = re.sub(r"\\(.)", r"\1", node.name)
         if outer is not None:
             raise _wrong(
@@ -148,7 +151,8 @@ class _Reader:
                 name=name,
             )
         if name == "_exists_":
-            return self._any_of(_plain(node.expr), lambda one: Exists(one))
+            asked = _plain(node.expr)
+            return Everything() if asked == "*" else self._any_of(asked, lambda one: Exists(one))
         if name == "*":
             if isinstance(node.expr, lucene.Word) and node.expr.value == "*":
                 return Everything()
@@ -160,9 +164,20 @@ class _Reader:
         return parts[0] if len(parts) == 1 else Or(parts)
 
 
+def _refuse_open_name(name: str) -> None:
+    """A wildcard in a field's name; `*` alone has a meaning of its own."""
+    if name != "*" and _WILD_NAME.search(name):
+        raise _wrong(
+            "El nombre de un campo no admite comodines: «{name}». Escriba el nombre entero, o solo "
+            "el valor para buscarlo en todo el registro.",
+            name=name,
+        )
+
+
 def _plain(node: lucene.Item) -> str:
     if not isinstance(node, lucene.Word):
         raise _wrong("Después de _exists_: va el nombre de un campo.")
+    _refuse_open_name(str(node.value))
     return re.sub(r"\\(.)", r"\1", str(node.value))
 
 
@@ -208,6 +223,10 @@ def _equals(field: str, text: str) -> Node:
         if "/" in text:
             return query_ranges.network(field, text)
         query_ranges.refuse_dashed(field, text)
+    if field == "_id" and _EVENT_ID.fullmatch(text):
+        raise _wrong(
+            "«_id:» solo abre un registro: escríbalo sin nada más en la pantalla de búsqueda."
+        )
     return Equals(field, comparable(field, text))
 
 

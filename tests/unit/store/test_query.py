@@ -94,6 +94,13 @@ def test_a_backslash_makes_signs_plain_and_stays_before_letters() -> None:
 
 def test_exists_asks_for_any_value() -> None:
     assert parse("_exists_:user.name") == parse("user.name:*") == Exists("user.name")
+    assert parse("_exists_:*") == Everything()  # no event is without any field
+
+
+def test_a_field_of_the_producer_may_have_any_name() -> None:
+    assert parse(r"a\*b:x") == Equals("a*b", "x")
+    assert parse(r"_exists_:a\?b") == Exists("a?b")
+    assert parse("_id:5f1") == Equals("_id", "5f1")
 
 
 @pytest.mark.parametrize(
@@ -105,6 +112,10 @@ def test_exists_asks_for_any_value() -> None:
         ("source.ip:[10.0.0.9 TO 10.0.0.1]", "primero la menor"),
         ("source.ip:>255.255.255.255", "no hay ninguna dirección"),
         ("source.ip:10.0.0.5-10.0.0.9", "source.ip:[10.0.0.5 TO 10.0.0.9]"),
+        ("user.*:root", "no admite comodines: «user.*»"),
+        ("us?r:root", "no admite comodines"),
+        ("_exists_:user.*", "no admite comodines"),
+        (f"_id:{'0a' * 16} OR a:b", "sin nada más en la pantalla"),
         ("source.port:[a TO 5]", "«a» no es un número"),
         ("source.port:>a", "«a» no es un número"),
         ("source.port:[1 TO 1e3]", "«1e3» no es un número"),
