@@ -68,9 +68,10 @@ def _fits(value: Any, leaf: Any) -> bool:
             return _pattern(pieces).fullmatch(text) is not None
         case tree.Regex(_, pattern):
             return re.fullmatch(pattern, _text(value), re.IGNORECASE | re.DOTALL) is not None
-        case tree.Within(_, network):
-            address = _address(text)
-            return address is not None and address in ipaddress.ip_network(network)
+        case tree.Within(_, first, last):
+            address, bounds = _address(text), ipaddress.ip_address(first)
+            between = ipaddress.summarize_address_range(bounds, ipaddress.ip_address(last))
+            return address is not None and any(address in network for network in between)
         case tree.During(_, start, end):
             millisecond = int(value.timestamp() * 1000)
             return (start is None or start <= millisecond) and (end is None or millisecond < end)

@@ -37,6 +37,12 @@ EVENT_WRITES_RETRIED = Counter(
 EVENTS_SET_ASIDE = Counter(
     "cgii_events_set_aside_total", "Events that the index refused and that are kept apart"
 )
+EVENT_FILES_SET_ASIDE = Counter(
+    "cgii_event_files_set_aside_total", "Damaged event files that were taken out of use"
+)
+EVENTS_UNREADABLE = Counter(
+    "cgii_events_unreadable_total", "Stored events asked for whose document is damaged"
+)
 JOBS_DONE = Counter(
     "cgii_jobs_done_total", "Background jobs, by name and outcome", ["name", "outcome"]
 )

@@ -28,6 +28,7 @@ COMMANDS = {
     "backtest": "cgii.cli.backtest:backtest",
     "export": "cgii.cli.export:export",
     "move-events": "cgii.cli.move_events:move_events",
+    "restore-events": "cgii.cli.restore_events:restore_events",
     "replay-rejects": "cgii.cli.replay:replay",
     "tuning": "cgii.cli.tuning:tunings",
     "indicators": "cgii.cli.indicators:indicators",

@@ -57,6 +57,9 @@ def _events(centre: centres.Centre) -> Finding:
     if stats.set_aside:
         aside = ", ".join(stats.set_aside)
         return Finding("eventos", False, f"{kept}; dañados o rechazados, y apartados: {aside}")
+    if stats.unusable:
+        names = ", ".join(stats.unusable)
+        return Finding("eventos", False, f"{kept}; no se pueden usar (permisos, disco): {names}")
     if most and stats.size_bytes > most:
         return Finding("eventos", False, f"{kept}: {TOO_MANY}")
     return Finding("eventos", True, kept)

@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from sqlalchemy import select
 
 from cgii import centre as centres
+from cgii.base import counters
 from cgii.base.durable import sync_folder
 from cgii.base.errors import Invalid, NotFound
 from cgii.base.settings import load
@@ -26,6 +27,7 @@ from cgii.report.event_lines import FORMATS, Lines, csv_of
 from cgii.store.event_shapes import EventQuery
 
 STDOUT = "-"
+INCOMPLETE = 3  # the return code when events are missing
 TOLD_EVERY = 1_000
 
 
@@ -46,6 +48,7 @@ def export(
 ) -> None:
     """Escribe los eventos guardados en un archivo, del más antiguo al más nuevo."""
     lines = _lines(form, fields)
+    before = counters.total(counters.EVENTS_UNREADABLE)
     centre = centres.build(load())
     try:
         wanted = EventQuery(
@@ -54,6 +57,8 @@ def export(
             end=moment_in(end, "--to", day_ends=True) if end else None,
             entity_ids=_entity_ids(centre, entity),
         )
+        if wanted.start and wanted.end and wanted.start >= wanted.end:
+            raise Invalid("--from debe ser anterior a --to; así no hay ningún evento entre ellos.")
         events = centre.events.scan(wanted)  # what is wrong is told before a file is begun
         with centre.database.transaction() as session:
             centre.act(session, via="cli").record(
@@ -62,8 +67,20 @@ def export(
             )  # fmt: skip
         with _told(events, is_shown=output != STDOUT) as told:
             _write(lines(told), output)
+        gaps = centre.events.gaps(wanted)
     finally:
         centre.close()
+    unreadable = counters.total(counters.EVENTS_UNREADABLE) - before
+    if unreadable:
+        typer.echo(f"Eventos dañados, que no se pudieron escribir: {unreadable}.", err=True)
+    for gap in gaps:
+        typer.echo(
+            f"Faltan los eventos de {gap.month}: su archivo está dañado y se apartó como "
+            f"{gap.file}.",
+            err=True,
+        )
+    if gaps or unreadable:
+        raise typer.Exit(INCOMPLETE)
 
 
 def _lines(form: str, fields: str) -> Lines:

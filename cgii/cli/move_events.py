@@ -1,22 +1,17 @@
 """`cgii move-events`: the events of SQLite files into the Elasticsearch that the settings name."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cgii import centre as centres
 from cgii.base.errors import Invalid
 from cgii.base.settings import load
 from cgii.centre import Centre
+from cgii.cli.steps import Told, shown_steps
 from cgii.store.events_move import Comparison, Marks, Move
 
 FILE_NAME = "move-events.json"
-
-Told = Callable[[str, Iterator[int], int], None]  # what, events of each batch, all of them
 
 
 def move_events(
@@ -39,7 +34,7 @@ def move_events(
     marks = Marks(settings.data / FILE_NAME, settings.events)
     move = Move(folder, centre.events, marks)
     try:
-        with _shown_progress() as told:
+        with shown_steps() as told:
             compared = [_move(move, month, count, told) for month, count in move.months().items()]
         is_whole = _tell(compared)
         deleted = [one.month for one in compared if delete and move.delete(one)]
@@ -71,6 +66,10 @@ def _tell(compared: list[Comparison]) -> bool:
                 f"  {one.refused} rechazados por el índice, que ninguna búsqueda encuentra; este "
                 "mes no se borra (vea `cgii doctor`)"
             )
+        if one.unreadable:
+            typer.echo(
+                f"  {one.unreadable} están dañados y no se pudieron copiar; este mes no se borra"
+            )
         if not one.is_whole:
             typer.echo(f"  faltan {one.missing}, distintos {one.different}: {', '.join(one.ids)}")
     is_whole = all(one.is_whole for one in compared)
@@ -88,7 +87,7 @@ def _tell_rest(move: Move, compared: list[Comparison], deleted: list[str] | None
     for one in compared:
         if one.month in deleted:
             typer.echo(f"{one.month}: borrado de los archivos")
-        elif one.is_whole and not one.refused:
+        elif one.is_whole and not one.refused and not one.unreadable:
             typer.echo(
                 f"{one.month}: no se borró, porque recibió eventos mientras tanto o está abierto; "
                 "detenga lo que todavía usa los archivos y repita la orden"
@@ -104,24 +103,3 @@ def _record(centre: Centre, compared: list[Comparison], deleted: list[str]) -> N
             differing=[one.month for one in compared if not one.is_whole],
             deleted=deleted,
         )
-
-
-@contextmanager
-def _shown_progress() -> Iterator[Told]:
-    """Shows how far a step is, on a terminal; elsewhere the steps pass in silence."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.completed:,} de {task.total:,}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
-
-        def told(what: str, batches: Iterator[int], total: int) -> None:
-            task = shown.add_task(what, total=total)
-            for count in batches:
-                shown.advance(task, count)
-            shown.update(task, completed=total)
-
-        yield told

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from cgii.store.events_month import HOT
-from cgii.store.query_fields import ADDRESSES
+from cgii.store.query_fields import ADDRESSES, NUMBERS
 
 VERSION = 1  # of the terms in the documents; an index with another one is refused
 
@@ -43,15 +43,9 @@ _KEYWORDS = """
     user.target.name user_agent.original vulnerability.id winlog.channel winlog.computer_name
     winlog.event_id winlog.provider_name winlog.record_id
 """.split()
-_NUMBERS = """
-    client.port destination.bytes destination.packets destination.port event.duration event.severity
-    file.size http.request.body.bytes http.response.body.bytes http.response.status_code
-    network.bytes network.packets process.parent.pid process.pid server.port source.bytes
-    source.packets source.port
-""".split()
 ECS: Mapping[str, Kind] = {
     **dict.fromkeys(_KEYWORDS, Kind.KEYWORD),
-    **dict.fromkeys(_NUMBERS, Kind.NUMBER),
+    **dict.fromkeys(sorted(NUMBERS), Kind.NUMBER),
     **dict.fromkeys(ADDRESSES, Kind.ADDRESS),
     "message": Kind.TEXT,
 }

@@ -40,10 +40,14 @@ class EventQuery:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of events; `after` asks for the next one and is empty on the last."""
+    """A page of events; `after` asks for the next one and is empty on the last.
+
+    `unreadable` is how many more belong to it whose documents are damaged.
+    """
 
     events: tuple[Event, ...]
     after: str = ""
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,19 @@ class TopValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """Events of a month, such as `2026-11`, are missing: they are in a damaged file, set aside."""
+
+    month: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoreStats:
     """How much there is; `product` says what keeps it.
 
-    `set_aside` names what was taken out of use: damaged files, events that an index refused.
+    `set_aside` names what was taken out of use: damaged files, events that an index refused;
+    `unusable` the files that cannot be opened, of which nothing is counted.
     """
 
     events: int
@@ -74,6 +87,7 @@ class StoreStats:
     oldest: datetime | None  # when the oldest event happened
     newest: datetime | None
     set_aside: tuple[str, ...] = ()
+    unusable: tuple[str, ...] = ()
     product: str = "SQLite"
 
 

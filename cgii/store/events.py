@@ -8,7 +8,7 @@ from typing import Protocol
 from cgii.base import limits
 from cgii.base.errors import Invalid
 from cgii.model.event import Event
-from cgii.store.event_shapes import Access, Bucket, EventQuery, Page, StoreStats, TopValue
+from cgii.store.event_shapes import Access, Bucket, EventQuery, Gap, Page, StoreStats, TopValue
 from cgii.store.events_sqlite import SqliteEvents
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Bucket",
     "EventQuery",
     "EventStore",
+    "Gap",
     "Page",
     "StoreStats",
     "TopValue",
@@ -56,13 +57,19 @@ class EventStore(Protocol):
         """The most frequent values of a field among the events that match."""
 
     def get(self, event_id: str) -> Event | None:
-        """One event by id. Asks nobody's permission: the caller checks `entity_id`."""
+        """One event by id. Asks nobody's permission: the caller checks `entity_id`.
+
+        Raises Unavailable when it is nowhere else than perhaps in a file that cannot be used.
+        """
 
     def get_many(self, event_ids: Iterable[str]) -> dict[str, Event]:
-        """Those of the events that exist, by id. The caller checks `entity_id`."""
+        """Those of the events that can be read, by id. The caller checks `entity_id`."""
 
     def refused(self, event_ids: Iterable[str]) -> set[str]:
         """Those of the events that are kept, but that no search finds: an index refused them."""
+
+    def gaps(self, query: EventQuery) -> tuple[Gap, ...]:
+        """What an answer to this question lacks, to be asked after it: it may have met damage."""
 
     def stats(self) -> StoreStats:
         """How much is stored, and what had to be set aside."""

@@ -14,6 +14,7 @@ from cgii.store.event_shapes import (
     Access,
     Bucket,
     EventQuery,
+    Gap,
     Page,
     StoreStats,
     TopValue,
@@ -144,6 +145,10 @@ class ElasticEvents:
         return found
 
     # --- keeping ---------------------------------------------------------------------------
+
+    def gaps(self, query: EventQuery) -> tuple[Gap, ...]:
+        """None: what an index cannot read, it does not leave out in silence."""
+        return ()
 
     def stats(self) -> StoreStats:
         """How much is stored, and what had to be set aside."""

@@ -11,39 +11,19 @@ from typing import Any
 
 import orjson
 
-from cgii.base import limits
+from cgii.base import counters, limits
 from cgii.base.durable import sync_folder
-from cgii.base.errors import Unavailable
 from cgii.base.logs import logger
 from cgii.store import events_month
+from cgii.store.events_aside import ENDINGS, aside_bytes, aside_name, drop, set_aside
+from cgii.store.events_document import document_or_none
+from cgii.store.events_faults import is_damage, not_opened, unavailable
 from cgii.store.events_plan import Plan
 from cgii.store.query_fields import comparable, values
 
 log = logger("store")
-DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _WRITERS_MAX = 3  # a month and its neighbours, which may all be locked at once
 _OPCODES_BETWEEN_LOOKS = 20_000  # some 2 ms; each look needs the lock of Python
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file itself is broken, rather than busy, full or asked wrongly."""
-    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in DAMAGED
-
-
-def unavailable(error: sqlite3.Error) -> Unavailable:
-    """The sentence for a file that cannot be used now."""
-    reason = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
-    if reason.startswith("SQLITE_INTERRUPT"):
-        return Unavailable(
-            "La búsqueda tardó más de {seconds} segundos y se detuvo; acorte el intervalo de "
-            "tiempo o agregue una condición.",
-            seconds=limits.QUERY_SECONDS_MAX,
-        )
-    return Unavailable(
-        "El almacén de eventos no responde ({reason}); revise el espacio en disco y vuelva a "
-        "intentarlo.",
-        reason=reason,
-    )
 
 
 def _is_single_file(db: sqlite3.Connection) -> bool:
@@ -103,7 +83,8 @@ class Reader:
 
     def _meets(self, number: int, body: bytes) -> bool:
         assert self._plan is not None
-        return self._plan.document_tests[number](orjson.loads(body))
+        document = document_or_none(body)
+        return document is not None and self._plan.document_tests[number](document)
 
     def _fits(self, number: int, text: object) -> bool:
         assert self._plan is not None
@@ -111,8 +92,10 @@ class Reader:
 
     def _found(self, field: str, body: bytes) -> str:
         """The field's values in a document, each once, as a JSON array."""
-        each = (comparable(field, value) for value in values(orjson.loads(body), field))
-        return orjson.dumps(list(dict.fromkeys(each))).decode()
+        document = document_or_none(body)
+        each = () if document is None else values(document, field)
+        found = dict.fromkeys(comparable(field, value) for value in each)
+        return orjson.dumps(list(found)).decode()
 
 
 class MonthFiles:
@@ -129,11 +112,16 @@ class MonthFiles:
         """The months that have a file, oldest first."""
         return events_month.months(self.folder)
 
+    def kept_months(self) -> list[str]:
+        """The months that have a file, or only damaged ones that were set aside; oldest first."""
+        return sorted({*self.months(), *(gap.month for gap in set_aside(self.folder))})
+
     @contextmanager
     def reading(self, month: str, until: float) -> Iterator[Reader | None]:
         """A reader of one month for one question; None when the file is gone or was damaged.
 
-        Damage met on the way sets the file aside and ends the block quietly.
+        Damage met on the way sets the file aside and ends the block quietly. Raises Unusable when
+        the file cannot be opened, Unavailable when it does not answer.
         """
         path = events_month.path_of(self.folder, month)
         try:
@@ -151,7 +139,7 @@ class MonthFiles:
         except sqlite3.Error as error:
             reader.db.close()
             if not is_damage(error):
-                raise unavailable(error) from error
+                raise unavailable(error, path.name) from error
             self.set_aside(month, reader.inode, error)
         else:
             self._give_back(reader)
@@ -161,7 +149,7 @@ class MonthFiles:
             with suppress(FileNotFoundError):
                 self.set_aside(path.name[7:14], path.stat().st_ino, error)
         elif path.exists():
-            raise unavailable(error) from error
+            raise not_opened(error, path) from error
 
     def _take(self, month: str, path: Path) -> Reader:
         inode = path.stat().st_ino
@@ -179,7 +167,10 @@ class MonthFiles:
             extra.db.close()
 
     def writer(self, month: str) -> tuple[sqlite3.Connection, int]:
-        """The connection for writing one month and its file's inode; the caller has a lock."""
+        """The connection for writing one month and its file's inode; the caller has a lock.
+
+        Raises Unusable when the file cannot be opened, and what SQLite raises.
+        """
         path = events_month.path_of(self.folder, month)
         kept = self._writers.get(month)
         if kept is not None and self.inode(month) == kept[1]:
@@ -192,7 +183,7 @@ class MonthFiles:
             db = events_month.connect(path)
         except sqlite3.Error as error:
             if not is_damage(error):
-                raise
+                raise not_opened(error, path) from error
             self.set_aside(month, self.inode(month), error)
             db = events_month.connect(path)
         self._writers[month] = (db, self.inode(month))
@@ -216,25 +207,33 @@ class MonthFiles:
         path = events_month.path_of(self.folder, month)
         if inode == 0 or self.inode(month) != inode:
             return
-        name = f"{path.name}.damaged-{inode}"
-        # The log goes first: a new file must never meet an old log.
-        for ending in ("-wal", "-shm", ""):
+        name = aside_name(path.name, inode)
+        is_done = False
+        for ending in ENDINGS:
             with suppress(FileNotFoundError):
                 os.rename(f"{path}{ending}", f"{self.folder / name}{ending}")
+                is_done = not ending
+        if not is_done:  # another process was faster
+            return
         sync_folder(self.folder)
+        counters.EVENT_FILES_SET_ASIDE.inc()
         log.error("event file set aside", file=path.name, now=name, reason=str(error))
 
-    def set_aside_names(self) -> tuple[str, ...]:
-        """The damaged files that were taken out of use."""
-        names = (name for name in os.listdir(self.folder) if ".sqlite.damaged-" in name)
-        return tuple(sorted(name for name in names if not name.endswith(("-wal", "-shm"))))
-
     def remove(self, month: str) -> None:
-        """Delete a month; readers that have it open finish in peace."""
+        """Delete a month and what was set aside of it, as far as that can be done.
+
+        Readers that have it open finish in peace.
+        """
         self.drop_writer(month)
         path = events_month.path_of(self.folder, month)
-        for ending in ("-wal", "-shm", ""):
-            Path(f"{path}{ending}").unlink(missing_ok=True)
+        try:
+            for gap in set_aside(self.folder):
+                if gap.month == month:
+                    drop(self.folder, gap)
+            for ending in ENDINGS:
+                Path(f"{path}{ending}").unlink(missing_ok=True)
+        except OSError as error:  # somebody made a folder of that name
+            log.error("event file not deleted", file=path.name, reason=str(error))
         sync_folder(self.folder)
 
     def remove_if_whole(self, month: str, inode: int, events: int) -> bool:
@@ -259,14 +258,14 @@ class MonthFiles:
             db.execute("PRAGMA journal_mode = WAL")
             return False
         except sqlite3.Error as error:
-            raise unavailable(error) from error
+            raise unavailable(error, events_month.path_of(self.folder, month).name) from error
         finally:
             self.drop_writer(month)
 
     def size_bytes(self, month: str) -> int:
-        """What the month takes on disk."""
+        """What the month takes on disk, with what was set aside of it."""
         path = events_month.path_of(self.folder, month)
-        total = 0
+        total = aside_bytes(self.folder, month)
         for ending in ("", "-wal"):
             with suppress(FileNotFoundError):
                 total += os.stat(f"{path}{ending}").st_size

@@ -25,8 +25,8 @@ import orjson
 
 from cgii.base import limits
 from cgii.base.durable import sync_folder
-from cgii.base.errors import Unavailable
 from cgii.model.event import Event, LogSource
+from cgii.store.events_faults import Unusable, hollow, is_hollow
 from cgii.store.query_fields import comparable, values
 from cgii.store.query_times import milliseconds
 from cgii.store.words import full_texts
@@ -135,6 +135,8 @@ def connect_for_reading(path: Path) -> sqlite3.Connection:
 
 
 def _open(path: Path, *pragmas: str) -> sqlite3.Connection:
+    if is_hollow(path):
+        raise hollow()
     db = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode=rw",  # a reader, too, writes beside a file in WAL mode
         uri=True,
@@ -153,7 +155,7 @@ def _open(path: Path, *pragmas: str) -> sqlite3.Connection:
         raise
     if version != VERSION:
         db.close()
-        raise Unavailable(
+        raise Unusable(
             "El archivo de eventos {name} es de otra versión del programa (formato {version}); "
             "actualice el programa o muévalo a otra carpeta.",
             name=path.name,

@@ -11,12 +11,15 @@ from pathlib import Path
 import orjson
 
 from cgii.base import limits
+from cgii.base.counters import EVENTS_UNREADABLE, total
 from cgii.base.durable import sync_folder
 from cgii.model.event import Event
 from cgii.store import events_search
 from cgii.store.events import EventStore
+from cgii.store.events_aside import set_aside
+from cgii.store.events_document import event_or_none
 from cgii.store.events_files import MonthFiles
-from cgii.store.events_month import document_of, event_of, pack
+from cgii.store.events_month import document_of, pack
 from cgii.store.events_scan import gone
 
 _FIRST = -(2**63)
@@ -28,7 +31,8 @@ class Comparison:
     """How the events of one month are in the target; a few ids of what is not as it should be.
 
     `again` counts those that a sensor had sent to the target by itself: the same record, received
-    at another moment. `refused` counts those that the target keeps where no search finds them.
+    at another moment. `refused` counts those that the target keeps where no search finds them,
+    `unreadable` the documents that are damaged and so were not copied.
     """
 
     month: str
@@ -37,6 +41,7 @@ class Comparison:
     different: int = 0
     again: int = 0
     refused: int = 0
+    unreadable: int = 0
     inode: int = 0  # of the file that was compared
     ids: list[str] = field(default_factory=list)
 
@@ -65,7 +70,7 @@ class Move:
 
     def damaged(self) -> tuple[str, ...]:
         """Files that were set aside; what is in them is not moved."""
-        return self._files.set_aside_names()
+        return tuple(gap.file for gap in set_aside(self._files.folder))
 
     def copy(self, month: str) -> Iterator[int]:
         """Write the month's events into the target; gives how many after each batch.
@@ -81,6 +86,7 @@ class Move:
     def compare(self, month: str, found: Comparison) -> Iterator[int]:
         """Look up each of the month's events in the target; gives how many after each batch."""
         found.inode = self._files.inode(month)
+        before = total(EVENTS_UNREADABLE)
         for _, events in self._batches(month, found.inode, _FIRST):
             ids = [event.id for event in events]
             there = self._target.get_many(ids)
@@ -88,6 +94,7 @@ class Move:
             for event in events:
                 _note(event, there.get(event.id), found)
             yield len(events)
+        found.unreadable = total(EVENTS_UNREADABLE) - before
         if not found.is_whole:
             self._marks.forget(month)  # the next run copies it from its beginning
 
@@ -96,7 +103,7 @@ class Move:
 
         Nor if it has got more events since then, or a process that may still write has it open.
         """
-        if not compared.is_whole or compared.refused:
+        if not compared.is_whole or compared.refused or compared.unreadable:
             return False
         return self._files.remove_if_whole(compared.month, compared.inode, compared.events)
 
@@ -116,7 +123,8 @@ class Move:
             if not rows:
                 return
             after = rows[-1][0]
-            yield after, [event_of(row[2], row[3]) for row in rows]
+            events = [event_or_none(row[2], row[3]) for row in rows]
+            yield after, [event for event in events if event is not None]
 
     def _tally(self, month: str) -> int:
         count: int | None = None

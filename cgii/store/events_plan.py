@@ -3,9 +3,10 @@
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from cgii.store.event_shapes import EventQuery
-from cgii.store.events_month import position_of
+from cgii.store.events_month import first_moment, month_of, position_of
 from cgii.store.query_sql import OPEN_END, Sql, SqlWriter, both, match_all
 from cgii.store.query_times import milliseconds
 from cgii.store.query_tree import And, During, Equals, Node, Or
@@ -63,6 +64,17 @@ def stretch_of(query: EventQuery, tree: Node) -> Stretch:
             low = low if part.start is None else max(low, position_of(part.start))
             high = high if part.end is None else min(high, position_of(part.end))
     return Stretch(low, high)
+
+
+def may_hold(month: str, stretch: Stretch) -> bool:
+    """Whether what was received in a month, such as `2026-11`, belongs to the stretch.
+
+    For files that cannot be read: records that came late are in the file of a later month.
+    """
+    begin = first_moment(month)
+    end = first_moment(month_of(begin + timedelta(days=32)))
+    low, high = (position_of(milliseconds(moment)) for moment in (begin, end))
+    return low < stretch.high and high > stretch.low
 
 
 def guarded(tree: Node, entity_ids: frozenset[int] | None) -> Node:

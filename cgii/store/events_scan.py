@@ -8,9 +8,11 @@ from cgii.base import limits
 from cgii.base.errors import Unavailable
 from cgii.model.event import Event
 from cgii.store import events_search
+from cgii.store.events_document import event_or_none
+from cgii.store.events_faults import Unusable
 from cgii.store.events_files import MonthFiles
-from cgii.store.events_month import SLOT_BITS, event_of
-from cgii.store.events_plan import Stretch
+from cgii.store.events_month import SLOT_BITS
+from cgii.store.events_plan import Stretch, may_hold
 from cgii.store.events_search import Row
 from cgii.store.query_tree import Node
 
@@ -33,8 +35,10 @@ def scan(files: MonthFiles, tree: Node, stretch: Stretch) -> Iterator[Event]:
             _push(heap, _Month(files, month, tree).rows(stretch))
             continue
         (_, key), _, body, rows = heapq.heappop(heap)
-        if key != given:  # a file that was copied here by hand may repeat another one's
-            yield event_of(key, body)
+        # A file that was copied here by hand may repeat another one's.
+        event = event_or_none(key, body) if key != given else None
+        if event is not None:
+            yield event
         given = key
         _push(heap, rows)
 
@@ -62,10 +66,15 @@ def _begins(files: MonthFiles, stretch: Stretch) -> Iterator[tuple[int, str]]:
     for month in files.months():
         span: Stretch | None = None
         is_read = False
-        with files.reading(month, _deadline()) as reader:
-            if reader is not None:
-                span = events_search.span(reader)
-                is_read = True
+        try:
+            with files.reading(month, _deadline()) as reader:
+                if reader is not None:
+                    span = events_search.span(reader)
+                    is_read = True
+        except Unusable:
+            if may_hold(month, stretch):
+                raise
+            continue
         if not is_read:
             raise gone()
         if span is not None and span.low < stretch.high and span.high >= stretch.low:

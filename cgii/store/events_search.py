@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from cgii.base import limits
 from cgii.model.event import Event
+from cgii.store.events_document import event_or_none
 from cgii.store.events_files import Reader
-from cgii.store.events_month import BODY, SLOT_BITS, event_of
+from cgii.store.events_month import BODY, SLOT_BITS
 from cgii.store.events_plan import Stretch, plan
 from cgii.store.query_tree import Node
 
@@ -97,6 +98,7 @@ def by_ids(reader: Reader, ids: Iterable[str]) -> dict[str, Event]:
             f"SELECT e.id, {BODY} FROM event e WHERE e.id = ?",  # noqa: S608 constants
             (bytes.fromhex(one),),
         ).fetchone()
-        if row is not None:
-            found[one] = event_of(*row)
+        event = None if row is None else event_or_none(*row)
+        if event is not None:
+            found[one] = event
     return found

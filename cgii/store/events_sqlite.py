@@ -15,19 +15,24 @@ from pathlib import Path
 
 from cgii.base import limits
 from cgii.base.errors import Invalid
+from cgii.base.logs import logger
 from cgii.model.event import Event
-from cgii.store import events_month, events_scan, events_search
+from cgii.store import events_month, events_scan, events_search, events_spans
 from cgii.store.event_shapes import (
     Bucket,
     EventQuery,
+    Gap,
     Page,
     StoreStats,
     TopValue,
     months_too_many,
 )
-from cgii.store.events_files import MonthFiles, is_damage, unavailable
-from cgii.store.events_month import SLOT_BITS, first_moment, month_of
-from cgii.store.events_plan import Stretch, guarded, stretch_of
+from cgii.store.events_aside import set_aside
+from cgii.store.events_document import event_or_none
+from cgii.store.events_faults import Unusable, is_damage, unavailable
+from cgii.store.events_files import MonthFiles
+from cgii.store.events_month import SLOT_BITS, first_moment, month_of, path_of
+from cgii.store.events_plan import Stretch, guarded, may_hold, stretch_of
 from cgii.store.events_top import top_values
 from cgii.store.query import parse
 from cgii.store.query_fields import TEXTS, TIMES, named
@@ -35,6 +40,7 @@ from cgii.store.query_times import moment
 from cgii.store.query_tree import Node
 from cgii.store.together import Together
 
+log = logger("store")
 _ID = re.compile(r"[0-9a-f]{32}")
 _FIRST, _LAST = -(2**63), 2**63 - 1
 _EDGE = timedelta(seconds=limits.MONTH_EDGE_SECONDS)
@@ -48,6 +54,7 @@ class SqliteEvents:
         self._write_lock = threading.Lock()
         self._together = Together(self._write, self._write_lock)
         self._at = ("", 0)  # month and inode of the file that is being written or checked
+        self._passed_over: set[str] = set()  # months whose file could not be used, told once
 
     # --- writing ---------------------------------------------------------------------------
 
@@ -82,14 +89,15 @@ class SqliteEvents:
                 continue
             if stored is not None:
                 return stored
-        raise unavailable(sqlite3.OperationalError("the file is replaced again and again"))
+        replaced = sqlite3.OperationalError("the file is replaced again and again")
+        raise unavailable(replaced, path_of(self._files.folder, month).name)
 
     def _drop_broken(self, error: sqlite3.Error) -> None:
         """Set the file aside at which writing failed; any other trouble is told to the sender."""
         month, inode = self._at
         self._files.drop_writer(month)
         if not is_damage(error):
-            raise unavailable(error) from error
+            raise unavailable(error, path_of(self._files.folder, month).name) from error
         self._files.set_aside(month, inode, error)
 
     def _insert_new(self, month: str, events: dict[str, Event]) -> set[str] | None:
@@ -99,9 +107,10 @@ class SqliteEvents:
         locked = near.intersection(others)
         with ExitStack() as stack:
             # Always from old to new, so that two writers cannot wait for each other.
-            writers = {
-                one: stack.enter_context(self._transaction(one)) for one in sorted({month, *locked})
-            }
+            writers: dict[str, tuple[sqlite3.Connection, int]] = {}
+            for one in sorted({month, *locked}):
+                with self._passing_over(one, unless=month):
+                    writers[one] = stack.enter_context(self._transaction(one))
             if self._other_months(month, events) != others:
                 return None  # a month began while we waited for our turn
             new = dict(events)
@@ -148,10 +157,22 @@ class SqliteEvents:
             self._at = (month, writer[1])
             return events_month.known(writer[0], ids)
         found: set[str] = set()
-        with self._files.reading(month, _deadline()) as reader:
+        with self._passing_over(month), self._files.reading(month, _deadline()) as reader:
             if reader is not None:
                 found = events_month.known(reader.db, ids)
         return found
+
+    @contextmanager
+    def _passing_over(self, month: str, unless: str = "") -> Iterator[None]:
+        """A file that nobody can use stops no other month: what it has may be stored once more."""
+        try:
+            yield
+        except Unusable as error:
+            if month == unless:
+                raise
+            if month not in self._passed_over:
+                self._passed_over.add(month)
+                log.error("event file passed over", month=month, reason=str(error))
 
     # --- asking ----------------------------------------------------------------------------
 
@@ -162,7 +183,7 @@ class SqliteEvents:
         after = _read_cursor(query.after)
         until = _deadline()
         rows: list[events_search.Row] = []
-        for month, span in self._spans(stretch, until):
+        for month, span in events_spans.spans(self._files, stretch, until):
             if len(rows) > size and rows[size][0] > span.high:
                 break  # the page is full of newer ones, and the next months are older still
             with self._files.reading(month, until) as reader:
@@ -171,9 +192,11 @@ class SqliteEvents:
                     rows.extend(events_search.newest(reader, tree, within, size + 1))
             rows.sort(key=lambda row: (row[0], row[1]), reverse=True)
             del rows[size + 1 :]
-        events = tuple(events_month.event_of(row[2], row[3]) for row in rows[:size])
+        found = [event_or_none(row[2], row[3]) for row in rows[:size]]
+        events = tuple(event for event in found if event is not None)
         last = rows[size - 1] if len(rows) > size else None
-        return Page(events, f"{last[0]}.{last[1]}" if last else "")
+        after_this = f"{last[0]}.{last[1]}" if last else ""
+        return Page(events, after_this, unreadable=len(found) - len(events))
 
     def scan(self, query: EventQuery) -> Iterator[Event]:
         """Every event of the search once, oldest first. Ignores size and after."""
@@ -185,7 +208,7 @@ class SqliteEvents:
         tree, stretch = _understood(query)
         until = _deadline()
         total = 0
-        for month, _ in self._spans(stretch, until):
+        for month, _ in events_spans.spans(self._files, stretch, until):
             left = -1 if up_to is None else up_to - total
             if left == 0:
                 break
@@ -200,7 +223,7 @@ class SqliteEvents:
         """Events over time in equal steps from start to end (or from oldest to newest)."""
         tree, stretch = _understood(query)
         until = _deadline()
-        spans = self._spans(stretch, until)
+        spans = events_spans.spans(self._files, stretch, until)
         if not spans:
             return ()
         low = stretch.low if stretch.low > _FIRST else min(span.low for _, span in spans)
@@ -229,7 +252,7 @@ class SqliteEvents:
         for name in named(field):
             if name in TIMES or name in TEXTS:
                 raise Invalid("El campo {name} no se puede agrupar por valores.", name=field)
-            for month, _ in self._spans(stretch, until):
+            for month, _ in events_spans.spans(self._files, stretch, until):
                 another = partial(self._files.reading, month, until)
                 with another() as reader:
                     if reader is not None:
@@ -238,20 +261,31 @@ class SqliteEvents:
         return tuple(TopValue(value, count) for value, count in ordered[:size])
 
     def get(self, event_id: str) -> Event | None:
-        """One event by id."""
-        return self.get_many([event_id]).get(event_id)
+        """One event by id. Raises Unusable when a file that cannot be used may have it."""
+        shut: list[Unusable] = []
+        event = self._found(shut, [event_id]).get(event_id)
+        if event is None and shut and _ID.fullmatch(event_id):
+            raise shut[0]
+        return event
 
     def get_many(self, event_ids: Iterable[str]) -> dict[str, Event]:
-        """Those of the events that exist, by id."""
+        """Those of the events that can be read, by id."""
+        return self._found([], event_ids)
+
+    def _found(self, shut: list[Unusable], event_ids: Iterable[str]) -> dict[str, Event]:
+        """Events by id; adds to `shut` the reason of each file that could not be used."""
         missing = {one for one in event_ids if _ID.fullmatch(one)}
         found: dict[str, Event] = {}
         until = _deadline()
         for month in reversed(self._files.months()):
             if not missing:
                 break
-            with self._files.reading(month, until) as reader:
-                if reader is not None:
-                    found.update(events_search.by_ids(reader, missing))
+            try:
+                with self._files.reading(month, until) as reader:
+                    if reader is not None:
+                        found.update(events_search.by_ids(reader, missing))
+            except Unusable as error:
+                shut.append(error)
             missing -= found.keys()
         return found
 
@@ -261,24 +295,31 @@ class SqliteEvents:
 
     # --- keeping ---------------------------------------------------------------------------
 
+    def gaps(self, query: EventQuery) -> tuple[Gap, ...]:
+        """The damaged files, set aside, of the months that the question is about."""
+        _, stretch = _understood(query)
+        aside = set_aside(self._files.folder)
+        return tuple(gap for gap in aside if may_hold(gap.month, stretch))
+
     def stats(self) -> StoreStats:
         """How much is stored, and what had to be set aside."""
         until = _deadline()
-        spans = self._spans(Stretch(_FIRST, _LAST), until)
+        spans, shut = events_spans.all_spans(self._files, until)
         months = self._files.months()
         return StoreStats(
             events=sum(self._tally(month, until) for month in months),
-            size_bytes=sum(self._files.size_bytes(month) for month in months),
+            size_bytes=sum(self._files.size_bytes(month) for month in self._files.kept_months()),
             oldest=min((moment(span.low >> SLOT_BITS) for _, span in spans), default=None),
             newest=max((moment(span.high >> SLOT_BITS) for _, span in spans), default=None),
-            set_aside=self._files.set_aside_names(),
+            set_aside=tuple(gap.file for gap in set_aside(self._files.folder)),
+            unusable=tuple(path_of(self._files.folder, month).name for month in shut),
         )
 
     def prune(self, before: datetime) -> int:
-        """Delete the months that ended before; how many events went."""
+        """Delete the months that ended before; how many events went, of those that were counted."""
         gone = 0
         with self._write_lock:
-            for month in self._files.months():
+            for month in self._files.kept_months():
                 if month < month_of(before):
                     gone += self._tally(month, _deadline())
                     self._files.remove(month)
@@ -288,7 +329,7 @@ class SqliteEvents:
         """Delete the oldest months until the rest fits; how many events went."""
         gone = 0
         with self._write_lock:
-            sizes = {month: self._files.size_bytes(month) for month in self._files.months()}
+            sizes = {month: self._files.size_bytes(month) for month in self._files.kept_months()}
             for month in months_too_many(sizes, size_bytes, now):
                 gone += self._tally(month, _deadline())
                 self._files.remove(month)
@@ -301,20 +342,10 @@ class SqliteEvents:
 
     def _tally(self, month: str, until: float) -> int:
         count = 0
-        with self._files.reading(month, until) as reader:
+        with suppress(Unusable), self._files.reading(month, until) as reader:
             if reader is not None:
                 count = events_search.tally(reader)
         return count
-
-    def _spans(self, stretch: Stretch, until: float) -> list[tuple[str, Stretch]]:
-        """The months with events in the stretch and their bounds, the newest first."""
-        spans = []
-        for month in self._files.months():
-            with self._files.reading(month, until) as reader:
-                span = None if reader is None else events_search.span(reader)
-                if span is not None and span.low < stretch.high and span.high >= stretch.low:
-                    spans.append((month, span))
-        return sorted(spans, key=lambda one: one[1].high, reverse=True)
 
 
 def _understood(query: EventQuery) -> tuple[Node, Stretch]:

@@ -1,6 +1,5 @@
 """Reads a search in Lucene syntax into our tree; what it cannot read it refuses in a sentence."""
 
-import ipaddress
 import re
 from collections.abc import Callable
 
@@ -11,7 +10,7 @@ from luqum.thread import parse as parse_lucene
 
 from cgii.base import limits
 from cgii.base.errors import Invalid
-from cgii.store import query_values
+from cgii.store import query_ranges, query_values
 from cgii.store.query_fields import ADDRESSES, TEXTS, TIMES, comparable, named
 from cgii.store.query_times import span
 from cgii.store.query_tree import (
@@ -25,11 +24,9 @@ from cgii.store.query_tree import (
     Not,
     Or,
     Pieces,
-    Range,
     Regex,
     Says,
     Wild,
-    Within,
     WordLike,
     Words,
 )
@@ -39,6 +36,8 @@ from cgii.store.words import fold, words
 _SHAPE = re.compile(r'\\.|"(?:\\.|[^"\\])*"|[()]', re.DOTALL)
 _ADDRESS_START = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,2}\.?")
 _ANY = (Wild.ANY,)
+_WILD_NAME = re.compile(r"(?:^|[^\\])(?:\\\\)*[*?]")
+_EVENT_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def parse(text: str) -> Node:
@@ -50,7 +49,7 @@ def parse(text: str) -> Node:
         return Everything()
     _refuse_depth(text)
     try:
-        tree = parse_lucene(text)
+        tree = parse_lucene(query_ranges.quote_negative(text))
     except ParseError as error:
         raise _syntax(text, str(error)) from error
     except (ArithmeticError, ValueError) as error:  # "a~." and its like
@@ -142,6 +141,7 @@ class _Reader:
             )
 
     def _field(self, node: lucene.SearchField, *, outer: str | None, depth: int) -> Node:
+        _refuse_open_name(node.name)
         name = re.sub(r"\\(.)", r"\1", node.name)
         if outer is not None:
             raise _wrong(
@@ -151,7 +151,8 @@ class _Reader:
                 name=name,
             )
         if name == "_exists_":
-            return self._any_of(_plain(node.expr), lambda one: Exists(one))
+            asked = _plain(node.expr)
+            return Everything() if asked == "*" else self._any_of(asked, lambda one: Exists(one))
         if name == "*":
             if isinstance(node.expr, lucene.Word) and node.expr.value == "*":
                 return Everything()
@@ -163,9 +164,20 @@ class _Reader:
         return parts[0] if len(parts) == 1 else Or(parts)
 
 
+def _refuse_open_name(name: str) -> None:
+    """A wildcard in a field's name; `*` alone has a meaning of its own."""
+    if name != "*" and _WILD_NAME.search(name):
+        raise _wrong(
+            "El nombre de un campo no admite comodines: «{name}». Escriba el nombre entero, o solo "
+            "el valor para buscarlo en todo el registro.",
+            name=name,
+        )
+
+
 def _plain(node: lucene.Item) -> str:
     if not isinstance(node, lucene.Word):
         raise _wrong("Después de _exists_: va el nombre de un campo.")
+    _refuse_open_name(str(node.value))
     return re.sub(r"\\(.)", r"\1", str(node.value))
 
 
@@ -207,8 +219,14 @@ def _phrase(text: str, field: str | None) -> Node:
 
 
 def _equals(field: str, text: str) -> Node:
-    if field in ADDRESSES and "/" in text:
-        return _within(field, text)
+    if field in ADDRESSES:
+        if "/" in text:
+            return query_ranges.network(field, text)
+        query_ranges.refuse_dashed(field, text)
+    if field == "_id" and _EVENT_ID.fullmatch(text):
+        raise _wrong(
+            "«_id:» solo abre un registro: escríbalo sin nada más en la pantalla de búsqueda."
+        )
     return Equals(field, comparable(field, text))
 
 
@@ -337,24 +355,4 @@ def _range(
 ) -> Node:
     if field is None:
         raise _wrong("Un intervalo necesita un campo, por ejemplo source.port:[1 TO 1023].")
-    if field in TIMES:
-        first = span(low)[0 if low_counts else 1] if low is not None else None
-        last = span(high)[1 if high_counts else 0] if high is not None else None
-        return During(field, first, last)
-    if low is None and high is None:
-        return Exists(field)
-    return Range(
-        field,
-        None if low is None else comparable(field, low),
-        None if high is None else comparable(field, high),
-        low_counts,
-        high_counts,
-    )
-
-
-def _within(field: str, text: str) -> Node:
-    try:
-        return Within(field, str(ipaddress.ip_network(text, strict=False)))
-    except ValueError as error:
-        raise _wrong("«{text}» no es una red; escriba por ejemplo 10.0.0.0/8.",
-                     text=text) from error  # fmt: skip
+    return query_ranges.interval(field, low, high, (low_counts, high_counts))

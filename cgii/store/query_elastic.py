@@ -162,8 +162,8 @@ class QueryWriter:
                 return self._regex(field, pattern)
             case Range():
                 return self._range(leaf)
-            case Within(field, network):
-                return self._told(_within(field, network))
+            case Within():
+                return self._told(_within(leaf))
 
     # --- what the index says, and of which events it may be wrong --------------------------------
 
@@ -268,10 +268,11 @@ def _between(leaf: Range, place: str, low: str | None, high: str | None) -> Quer
     return {"range": {place: inside}}
 
 
-def _within(field: str, network: str) -> Query:
-    wanted = ipaddress.ip_network(network)
-    first, last = address_code(wanted.network_address), address_code(wanted.broadcast_address)
-    return {"range": {"cgii.addresses": {"gte": pair(field, first), "lte": pair(field, last)}}}
+def _within(leaf: Within) -> Query:
+    first, last = (
+        pair(leaf.field, address_code(ipaddress.ip_address(one))) for one in (leaf.first, leaf.last)
+    )
+    return {"range": {"cgii.addresses": {"gte": first, "lte": last}}}
 
 
 def _wildcard(pieces: Iterable[Any]) -> str:

@@ -40,6 +40,16 @@ ADDRESSES = frozenset(
     }
 )
 
+# Fields that hold numbers: bounds of an interval that are none are a mistake.
+NUMBERS = frozenset(
+    """
+    client.port destination.bytes destination.packets destination.port event.duration event.severity
+    file.size http.request.body.bytes http.response.body.bytes http.response.status_code
+    network.bytes network.packets process.parent.pid process.pid server.port source.bytes
+    source.packets source.port
+""".split()
+)
+
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "ip": ("source.ip", "destination.ip"),
     "origen": ("source.ip",),

@@ -1,6 +1,5 @@
 """Writes a search as SQL for one month's file: conditions, and what its full text can answer."""
 
-import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -225,10 +224,10 @@ class SqlWriter:
             case Range() | Within() | Like():
                 self.text_tests.append(text_test(leaf))
                 fits = f"fits({len(self.text_tests) - 1}, {column})"
-                near = _near(leaf.network) if isinstance(leaf, Within) else ""
+                near = _near(leaf) if isinstance(leaf, Within) else ""
                 if not near:
                     return Sql(fits)
-                # "/" follows "." in ASCII: all texts that begin with the network's whole numbers.
+                # "/" follows "." in ASCII: all texts that begin with these whole numbers.
                 return Sql(
                     f"(coalesce({column} >= ? AND {column} < ?, 0) AND {fits})",
                     (f"{near}.", f"{near}/"),
@@ -259,9 +258,13 @@ def _glob(piece: str | Wild) -> str:
     return "".join(f"[{char}]" if char in "*?[" else char for char in piece)
 
 
-def _near(network: str) -> str:
-    """The whole numbers with which each address of an IPv4 network begins: `10.20`."""
-    wanted = ipaddress.ip_network(network)
-    if wanted.version != 4:
+def _near(leaf: Within) -> str:
+    """The whole numbers with which each of the addresses begins: `10.20`; empty for IPv6."""
+    if ":" in leaf.first:
         return ""
-    return ".".join(str(wanted.network_address).split(".")[: min(3, wanted.prefixlen // 8)])
+    same: list[str] = []
+    for first, last in zip(leaf.first.split(".")[:3], leaf.last.split("."), strict=False):
+        if first != last:
+            break
+        same.append(first)
+    return ".".join(same)

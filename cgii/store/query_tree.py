@@ -83,10 +83,11 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """One of the field's values is an address of this network."""
+    """One of the field's values is an address from `first` to `last`, which are of one family."""
 
     field: str
-    network: str
+    first: str
+    last: str
 
 
 @dataclass(frozen=True, slots=True)

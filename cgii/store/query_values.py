@@ -33,6 +33,7 @@ from cgii.store.words import full_text, shown, words
 _NUMBER = re.compile(r"-?\d{1,40}(?:\.\d{1,40})?", re.ASCII)
 
 Document = Mapping[str, Any]
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Test = Callable[[Document], bool]
 
 
@@ -135,19 +136,20 @@ def text_test(leaf: Equals | Like | Range | Within) -> Callable[[str], bool]:
             return lambda text: regex.fullmatch(text) is not None
         case Range():
             return _range_test(leaf)
-        case Within(_, network):
-            return network_test(network)
+        case Within(_, first, last):
+            return _address_test(ipaddress.ip_address(first), ipaddress.ip_address(last))
 
 
-def network_test(network: str) -> Callable[[str], bool]:
-    """Whether a text is an address of the network; a text that is no address is not."""
-    wanted = ipaddress.ip_network(network)
+def _address_test(first: Address, last: Address) -> Callable[[str], bool]:
+    """Whether a text is an address between; a text that is no address is not."""
+    version, low, high = first.version, int(first), int(last)
 
     def fits(text: str) -> bool:
         try:
-            return ipaddress.ip_address(text) in wanted
+            address = ipaddress.ip_address(text)
         except ValueError:
             return False
+        return address.version == version and low <= int(address) <= high
 
     return fits
 

@@ -19,7 +19,7 @@ def problems(centre: Centre) -> list[str]:
     except (CgiiError, SQLAlchemyError):
         found.append("database: no answer")
     try:
-        centre.events.get("0" * 32)
+        centre.events.get_many(["0" * 32])
     except CgiiError:
         found.append("events: no answer")
     found += _disk(centre)

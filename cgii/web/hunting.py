@@ -1,7 +1,7 @@
 """The search over raw events as its page needs it: the URL read, conditions to add, lines."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,9 +14,9 @@ from cgii.base import limits
 from cgii.base.clock import LA_PAZ, MONTHS, local
 from cgii.model.event import Event
 from cgii.model.people import ENTITY_ROLES, User
-from cgii.store.event_shapes import Bucket, EventQuery
+from cgii.store.event_shapes import Bucket, EventQuery, Gap
 from cgii.store.query_fields import TIMES
-from cgii.web.language import gettext
+from cgii.web.language import gettext, ngettext
 
 PLACE = "/busqueda"
 OWN_RANGE = "propio"
@@ -117,6 +117,20 @@ def range_choices() -> list[tuple[str, str]]:
         ("30d", gettext("Últimos 30 días")),
         ("todo", gettext("Todo lo guardado")),
     ]
+
+
+def warnings(gaps: Iterable[Gap], unreadable: int = 0) -> list[str]:
+    """What is missing in an answer, one sentence each."""
+    told = ngettext(
+        "{count} registro de esta página está dañado y no se muestra.",
+        "{count} registros de esta página están dañados y no se muestran.",
+        unreadable,
+    )
+    damaged = [told.format(count=unreadable)] if unreadable else []
+    missing = gettext(
+        "Faltan los eventos de {month}: su archivo está dañado y se apartó como {name}."
+    )
+    return damaged + [missing.format(month=gap.month, name=gap.file) for gap in gaps]
 
 
 def condition(field: str, value: str) -> str:

@@ -1,6 +1,7 @@
 """Both stores give the same file for the same events, in every format; the command writes it."""
 
 import gzip
+import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -83,13 +84,35 @@ def test_the_command_writes_what_was_asked_for(centre: Centre, tmp_path: Path) -
 
 def test_times_and_columns_are_chosen(centre: Centre) -> None:
     until = (NOON + timedelta(milliseconds=13)).isoformat()
-    words = ("--format", "csv", "--fields", "user.name,source.ip", "--to", until)
+    words = ("--format", "csv", "--fields", "@timestamp,source.ip", "--to", until)
     rows = _run(*words).stdout_bytes.decode("utf-8-sig").splitlines()
     early = [event for event in _events() if event.at < NOON + timedelta(milliseconds=13)]
-    assert rows[0] == "user.name,source.ip"
+    assert rows[0] == "@timestamp,source.ip"
     assert len(rows) == 1 + len(early)
     day = _run("--from", "2026-11-23")
     assert (day.exit_code, day.stdout_bytes) == (0, b"")
+
+
+def test_a_month_that_was_set_aside_is_told_and_has_a_return_code(
+    centre: Centre, tmp_path: Path
+) -> None:
+    centre.events.close()
+    (tmp_path / "data" / "events" / "events-2026-12.sqlite").write_bytes(b"no database" * 900)
+    assert centre.events.search(EventQuery()).events  # quietly, as another process may do it
+    done = _run("--output", str(tmp_path / "out.jsonl"))
+    assert (done.exit_code, "60 eventos." in done.stderr) == (3, True)
+    assert "Faltan los eventos de 2026-12: su archivo está dañado" in done.stderr
+    assert _run("--to", "2026-11-29").exit_code == 0
+
+
+def test_unreadable_events_are_counted(centre: Centre, tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "data" / "events" / "events-2026-12.sqlite")
+    db.execute("UPDATE document SET body = x'00' WHERE number IN (3, 7)")
+    db.commit()
+    db.close()
+    done = _run("--output", str(tmp_path / "out.jsonl"))
+    assert (done.exit_code, "118 eventos." in done.stderr) == (3, True)
+    assert "Eventos dañados, que no se pudieron escribir: 2." in done.stderr
 
 
 def test_a_packed_file_holds_the_same_and_is_the_same_each_time(
@@ -127,6 +150,8 @@ def test_what_is_wrong_is_told_before_a_file_is_begun(centre: Centre, tmp_path: 
         (("--fields", "a"), Invalid),
         (("--entity", "9999"), NotFound),
         (("--from", "yesterday"), Invalid),
+        (("--from", "2026-11-23", "--to", "2026-11-22"), Invalid),
+        (("--from", "2026-11-23", "--to", "2026-11-23T00:00"), Invalid),
         (("--output", str(tmp_path / "none" / "out")), Invalid),
     ]:
         done = _run("--output", str(path), *words)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -113,6 +114,17 @@ def test_what_is_missing_or_changed_is_told_and_nothing_is_deleted(
     assert set(found.ids) == {kept[0].id, kept[2].id}
     assert not move.delete(found)
     assert list(move.copy("2026-11")) == [30]  # from the beginning
+    move.close()
+
+
+def test_a_damaged_event_stops_no_move_and_keeps_its_month(data: Path, target: EventStore) -> None:
+    db = sqlite3.connect(data / "events" / "events-2026-11.sqlite")
+    db.execute("UPDATE document SET body = x'00' WHERE number = 7")
+    db.commit()
+    db.close()
+    move, found = _move(data, target)
+    assert (found["2026-11"].events, found["2026-11"].unreadable) == (29, 1)
+    assert [move.delete(one) for one in found.values()] == [False, True]
     move.close()
 
 

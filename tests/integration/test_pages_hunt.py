@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from html import unescape
@@ -251,3 +252,28 @@ def test_raw_records_are_for_those_who_handle_incidents(pages: Pages, role: Role
     browser = enter(pages, role)
     for address in ("/busqueda", f"/busqueda/{event_id('test', '1', 0)}", "/api/v1/events"):
         assert browser.get(address).status_code == 403
+
+
+def test_a_month_that_was_set_aside_is_told(pages: Pages) -> None:
+    events = pages.centre.settings.data / "events"
+    (events / "events-2026-05.sqlite").write_bytes(b"this is no database" * 500)
+    browser = enter(pages)
+    said = "Faltan los eventos de 2026-05: su archivo está dañado y se apartó como events-2026-05."
+    assert said in browser.get("/busqueda?rango=todo").text
+    assert said not in browser.get("/busqueda?rango=1h").text
+    for address in ("events", "events/histogram", "events/values"):
+        path = f"/api/v1/{address}?campo=source&rango"
+        assert browser.get(f"{path}=todo").json()["warnings"][0].startswith(said)
+        assert browser.get(f"{path}=1h").json()["warnings"] == []
+
+
+def test_damaged_records_are_counted_on_their_page(pages: Pages) -> None:
+    (file,) = (pages.centre.settings.data / "events").glob(f"events-{NOW:%Y-%m}.sqlite")
+    db = sqlite3.connect(file)
+    db.execute("UPDATE document SET body = x'00' WHERE number = (SELECT max(number) FROM document)")
+    db.commit()
+    db.close()
+    browser = enter(pages)
+    said = "1 registro de esta página está dañado y no se muestra."
+    assert said in browser.get("/busqueda?rango=todo").text
+    assert browser.get("/api/v1/events?rango=todo").json()["warnings"] == [said]

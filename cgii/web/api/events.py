@@ -9,7 +9,7 @@ from cgii.report.event_lines import event_json
 from cgii.web.access import require
 from cgii.web.answers import JsonResponse
 from cgii.web.deps import CurrentUser, TheCentre
-from cgii.web.hunting import read_hunt
+from cgii.web.hunting import read_hunt, warnings
 
 router = APIRouter(prefix="/api/v1/events", tags=["events"])
 
@@ -24,21 +24,25 @@ def search_events(
     """A page of events, newest first.
 
     `q` is the search as on the page, `rango` one of 15m 1h 24h 7d 30d todo, or `desde` and `hasta`;
-    `despues` is the `after` of the page before, empty on the last.
+    `despues` is the `after` of the page before, empty on the last. `warnings` says what is missing.
     """
     hunt = read_hunt(request.query_params, now=centre.clock())
-    page = centre.events.search(hunt.query(user, size))
+    query = hunt.query(user, size)
+    page = centre.events.search(query)
     events = [event_json(event) for event in page.events]
-    return JsonResponse({"events": events, "after": page.after})
+    told = warnings(centre.events.gaps(query), page.unreadable)
+    return JsonResponse({"events": events, "after": page.after, "warnings": told})
 
 
 @router.get("/histogram", dependencies=[require("search.see")])
 def histogram(request: Request, user: CurrentUser, centre: TheCentre) -> JsonResponse:
     """How many events match over time, in equal steps, and how many in all."""
     hunt = read_hunt(request.query_params, now=centre.clock())
-    buckets = centre.events.histogram(hunt.query(user))
+    query = hunt.query(user)
+    buckets = centre.events.histogram(query)
     steps = [{"start": bucket.start, "count": bucket.count} for bucket in buckets]
-    return JsonResponse({"total": sum(one.count for one in buckets), "steps": steps})
+    total, told = sum(one.count for one in buckets), warnings(centre.events.gaps(query))
+    return JsonResponse({"total": total, "steps": steps, "warnings": told})
 
 
 @router.get("/values", dependencies=[require("search.see")])
@@ -49,9 +53,9 @@ def values(
     campo: Annotated[str, Query(min_length=1, max_length=limits.NAME_CHARS_MAX)],
 ) -> JsonResponse:
     """The most frequent values of the field `campo` among the events that match."""
-    hunt = read_hunt(request.query_params, now=centre.clock())
+    query = read_hunt(request.query_params, now=centre.clock()).query(user)
     found: list[dict[str, Any]] = [
-        {"value": one.value, "count": one.count}
-        for one in centre.events.top_values(hunt.query(user), campo)
+        {"value": one.value, "count": one.count} for one in centre.events.top_values(query, campo)
     ]
-    return JsonResponse({"field": campo, "values": found})
+    told = warnings(centre.events.gaps(query))
+    return JsonResponse({"field": campo, "values": found, "warnings": told})

@@ -37,6 +37,7 @@ from cgii.web.hunting import (
     line_of,
     range_choices,
     read_hunt,
+    warnings,
 )
 from cgii.web.language import gettext
 from cgii.web.visible import find, visible
@@ -72,9 +73,11 @@ def hunt_page(
     hunt = read_hunt(request.query_params, now=centre.clock())
     query, problem = hunt.query(user), ""
     page, buckets, total, is_more = NOTHING_FOUND, tuple[Bucket, ...](), 0, False
+    told: list[str] = []
     try:
         page = centre.events.search(query)
         buckets, total, is_more = _spread(centre.events, query, hunt)
+        told = warnings(centre.events.gaps(query), page.unreadable)
     except (Invalid, Unavailable) as error:
         problem = sentence(error)
     lines = [line_of(event) for event in page.events]
@@ -84,6 +87,7 @@ def hunt_page(
         status=422 if problem else 200,
         hunt=hunt,
         problem=problem,
+        warnings=told,
         lines=lines,
         after=page.after,
         total=total,

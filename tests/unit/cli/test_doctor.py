@@ -1,4 +1,4 @@
-"""What `cgii doctor` says about the room that events may take."""
+"""What `cgii doctor` says about the events: their room, and files that are of no use."""
 
 from pathlib import Path
 
@@ -27,3 +27,13 @@ def test_the_room_for_events_is_told(
     monkeypatch.setenv("CGII_DATA", str(tmp_path))
     monkeypatch.setenv("CGII_EVENTS_KEEP_GIB", keep_gib)
     assert sentence in CliRunner().invoke(build("doctor"), ["doctor"]).output
+
+
+def test_a_file_of_events_that_cannot_be_used_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "events" / "events-2026-08.sqlite").mkdir(parents=True)
+    monkeypatch.setenv("CGII_DATA", str(tmp_path))
+    told = CliRunner().invoke(build("doctor"), ["doctor"]).output
+    assert "FALTA  eventos: 0 guardados (SQLite); no se pueden usar" in told
+    assert "events-2026-08.sqlite" in told

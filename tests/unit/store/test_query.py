@@ -16,6 +16,7 @@ from cgii.store.query_tree import (
     Not,
     Or,
     Range,
+    Regex,
     Wild,
     Within,
     Words,
@@ -49,14 +50,40 @@ def test_an_alias_stands_for_its_fields() -> None:
 
 
 def test_a_network_is_one_only_in_a_field_of_addresses() -> None:
-    assert parse("source.ip:10.1.2.3/8") == Within("source.ip", "10.0.0.0/8")
-    assert parse('source.ip:"2001:db8::/32"') == Within("source.ip", "2001:db8::/32")
+    assert parse("source.ip:10.1.2.3/8") == Within("source.ip", "10.0.0.0", "10.255.255.255")
+    assert parse('source.ip:"2001:db8::/127"') == Within("source.ip", "2001:db8::", "2001:db8::1")
     assert parse("url.path:10.1.2.3/8") == Equals("url.path", "10.1.2.3/8")
 
 
 def test_a_minus_before_a_value_is_a_negation_and_in_a_range_a_sign() -> None:
     assert parse("a:-5") == Not(Equals("a", "5"))
     assert parse("a:[-5 TO 5]") == Range("a", "-5", "5")
+    assert parse("a:>-1") == Range("a", "-1", low_counts=False)
+    assert parse("a:(<=-1.5 OR >=2)") == Or((Range("a", high="-1.5"), Range("a", "2")))
+    assert parse('a:"x >-1" b:/x >-1/') == And((Equals("a", "x >-1"), Regex("b", "x >-1")))
+    with pytest.raises(Invalid):
+        parse("a >-1")
+
+
+V4_LAST, V6_LAST = "255.255.255.255", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("[10.0.0.9 TO 10.0.0.20]", "10.0.0.9", "10.0.0.20"),
+        ("{10.0.0.9 TO 10.0.0.20}", "10.0.0.10", "10.0.0.19"),
+        ("[10.0.0.9 TO *]", "10.0.0.9", V4_LAST),
+        (">10.0.0.9", "10.0.0.10", V4_LAST),
+        (">=10.0.0.9", "10.0.0.9", V4_LAST),
+        ("<10.0.0.9", "0.0.0.0", "10.0.0.8"),
+        ("<=10.0.0.9", "0.0.0.0", "10.0.0.9"),
+        ('>="2001:DB8:0::1"', "2001:db8::1", V6_LAST),
+        ('["::1" TO "::a"}', "::1", "::9"),
+    ],
+)
+def test_an_interval_of_addresses_is_of_one_family(text: str, first: str, last: str) -> None:
+    assert parse(f"source.ip:{text}") == Within("source.ip", first, last)
 
 
 def test_a_backslash_makes_signs_plain_and_stays_before_letters() -> None:
@@ -67,11 +94,32 @@ def test_a_backslash_makes_signs_plain_and_stays_before_letters() -> None:
 
 def test_exists_asks_for_any_value() -> None:
     assert parse("_exists_:user.name") == parse("user.name:*") == Exists("user.name")
+    assert parse("_exists_:*") == Everything()  # no event is without any field
+
+
+def test_a_field_of_the_producer_may_have_any_name() -> None:
+    assert parse(r"a\*b:x") == Equals("a*b", "x")
+    assert parse(r"_exists_:a\?b") == Exists("a?b")
+    assert parse("_id:5f1") == Equals("_id", "5f1")
 
 
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
+        ("source.ip:[10.0.0 TO 10.0.0.9]", "no es una dirección IP completa"),
+        ("source.ip:>=10.0.0.0/8", "o una red"),
+        ('source.ip:[10.0.0.1 TO "2001:db8::1"]', "escriba dos"),
+        ("source.ip:[10.0.0.9 TO 10.0.0.1]", "primero la menor"),
+        ("source.ip:>255.255.255.255", "no hay ninguna dirección"),
+        ("source.ip:10.0.0.5-10.0.0.9", "source.ip:[10.0.0.5 TO 10.0.0.9]"),
+        ("user.*:root", "no admite comodines: «user.*»"),
+        ("us?r:root", "no admite comodines"),
+        ("_exists_:user.*", "no admite comodines"),
+        (f"_id:{'0a' * 16} OR a:b", "sin nada más en la pantalla"),
+        ("source.port:[a TO 5]", "«a» no es un número"),
+        ("source.port:>a", "«a» no es un número"),
+        ("source.port:[1 TO 1e3]", "«1e3» no es un número"),
+        ("a:[1 TO z]", "«z» no es un número"),
         ("a && b", "AND en lugar de «&&»"),
         ("a || b", "OR en lugar de «||»"),
         ("!a", "NOT en lugar de «!»"),

@@ -206,6 +206,11 @@ def test_readiness_says_what_is_missing(pages: Pages) -> None:
     assert answer.json()["problems"] == ["database: schema is not current"]
 
 
+def test_one_file_of_events_that_cannot_be_used_leaves_the_centre_ready(pages: Pages) -> None:
+    (pages.centre.settings.data / "events" / "events-2026-08.sqlite").mkdir()
+    assert pages.visit().get("/readyz").json()["problems"] == ["database: schema is not current"]
+
+
 def test_a_person_cannot_ask_without_end(
     pages: Pages, admin: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

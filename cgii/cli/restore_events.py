@@ -1,0 +1,77 @@
+"""`cgii restore-events`: what can be read of a damaged month, back into the event store."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cgii import centre as centres
+from cgii.base.errors import Invalid
+from cgii.base.settings import load
+from cgii.cli.steps import shown_steps
+from cgii.store.event_shapes import Gap
+from cgii.store.events import EventStore
+from cgii.store.events_aside import drop, set_aside
+from cgii.store.events_salvage import Salvage
+
+INCOMPLETE = 3  # the return code when some events could not be read
+
+
+def restore_events(
+    file: Annotated[
+        str, typer.Argument(help="Archivo apartado: su nombre en data/events, o una ruta.")
+    ],
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Borra después el archivo apartado.")
+    ] = False,
+) -> None:
+    """Devuelve al almacén los eventos que aún se pueden leer de un archivo dañado y apartado."""
+    settings = load()
+    folder = settings.data / "events"
+    path = _found(file, folder)
+    gap = _aside(path, folder) if delete else None
+    centre = centres.build(settings)
+    salvage = Salvage(path)
+    new: list[int] = []
+    try:
+        with shown_steps() as told:
+            told(f"{path.name}: se leen", _written(salvage, centre.events, new), None)
+        read, damaged = salvage.read, salvage.damaged
+        with centre.database.transaction() as session:
+            centre.act(session, via="cli").record(
+                "events.restored", "events", file=path.name, read=read, new=sum(new),
+                damaged=damaged, deleted=delete,
+            )  # fmt: skip
+    finally:
+        salvage.close()
+        centre.close()
+    typer.echo(
+        f"{path.name}: {read} eventos leídos, {sum(new)} devueltos, {read - sum(new)} ya estaban, "
+        f"{damaged} dañados"
+    )
+    if gap is not None:
+        drop(folder, gap)
+        typer.echo(f"{path.name}: borrado")
+    if damaged:
+        raise typer.Exit(INCOMPLETE)
+
+
+def _found(file: str, folder: Path) -> Path:
+    """The file: by its name in the folder of events, or where the path says."""
+    path = Path(file)
+    return folder / file if path.name == file and not path.exists() else path
+
+
+def _aside(path: Path, folder: Path) -> Gap:
+    for gap in set_aside(folder) if folder.is_dir() else ():
+        if path.exists() and path.samefile(folder / gap.file):
+            return gap
+    raise Invalid("--delete solo borra un archivo apartado de {folder}.", folder=folder)
+
+
+def _written(salvage: Salvage, events: EventStore, new: list[int]) -> Iterator[int]:
+    """Write what is read; what is there already is not written twice."""
+    for batch in salvage.batches():
+        new.append(events.write(batch))
+        yield len(batch)

@@ -1,0 +1,41 @@
+"""Files of months that were set aside as damaged: what they are called, and what they take."""
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from cgii.base.durable import sync_folder
+from cgii.store.event_shapes import Gap
+
+_NAME = re.compile(r"events-(\d{4}-\d{2})\.sqlite\.damaged-\d+")
+ENDINGS = ("-wal", "-shm", "")  # the log goes first: a new file must never meet an old log
+
+
+def aside_name(month_file: str, inode: int) -> str:
+    """What a month's file is called once it is set aside."""
+    return f"{month_file}.damaged-{inode}"
+
+
+def set_aside(folder: Path) -> list[Gap]:
+    """The files that were set aside, oldest month first."""
+    found = (_NAME.fullmatch(name) for name in os.listdir(folder))
+    return sorted((Gap(match[1], match[0]) for match in found if match), key=lambda one: one.file)
+
+
+def aside_bytes(folder: Path, month: str) -> int:
+    """What the files of a month that were set aside take on disk."""
+    total = 0
+    for gap in set_aside(folder):
+        if gap.month == month:
+            for ending in ENDINGS:
+                with suppress(FileNotFoundError):
+                    total += os.stat(folder / f"{gap.file}{ending}").st_size
+    return total
+
+
+def drop(folder: Path, gap: Gap) -> None:
+    """Delete one of the files."""
+    for ending in ENDINGS:
+        (folder / f"{gap.file}{ending}").unlink(missing_ok=True)
+    sync_folder(folder)
