@@ -10,12 +10,14 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from cgii.base import limits
 from cgii.base.ids import event_id
 from cgii.model.event import Event, LogSource
 from cgii.model.people import Role
+from cgii.model.records import AuditEntry
 from cgii.store import events_files
 from tests.make import NOW, make_entity, make_user
 from tests.make_web import Pages, make_centre, make_pages
@@ -203,6 +205,29 @@ def test_a_file_has_no_more_than_its_limit(pages: Pages, monkeypatch: pytest.Mon
     answer = enter(pages).get("/busqueda/exportar?rango=todo&formato=jsonl")
 
     assert len(answer.text.splitlines()) == 10
+
+
+def test_each_file_is_in_the_audit_trail(pages: Pages) -> None:
+    centre = pages.centre
+    with centre.database.transaction() as session:
+        user = make_user(session, Role.ANALYST)
+    browser = pages.visit(user)
+    for address in ("q=usuario:root&rango=24h&formato=ecs", "rango=todo&formato=zzz", "q=("):
+        browser.get(f"/busqueda/exportar?{address}")
+
+    with centre.database.reading() as session:
+        wanted = select(AuditEntry).where(AuditEntry.action == "events.exported")
+        told = session.scalars(wanted.order_by(AuditEntry.id)).all()
+        assert list(centre.trail.verify(session)) == []
+    day_ago = (NOW - timedelta(days=1)).isoformat()
+    rows = {"rows_max": limits.EXPORT_ROWS_MAX}
+    assert [(one.actor, one.target, json.loads(one.data)) for one in told] == [
+        (f"user:{user.id}", "events", data | rows)
+        for data in (
+            {"query": "usuario:root", "start": day_ago, "end": NOW.isoformat(), "format": "ecs"},
+            {"query": "", "start": "", "end": "", "format": "csv"},
+        )
+    ]
 
 
 def test_a_search_is_kept_for_its_person_alone(pages: Pages) -> None:
