@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TextIO
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
@@ -15,6 +15,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 import cgii.model.registry  # noqa: F401  tables name each other: who opens the record needs all
+from cgii.base.durable import must_be_writable, told_if_unusable
 from cgii.base.errors import Conflict, Invalid, Unavailable
 
 BUSY_SECONDS = 30  # a writer waits this long for another; our transactions take milliseconds
@@ -63,7 +64,7 @@ class Database:
     def migrate(self) -> None:
         """Bring the schema to the newest version; safe when several processes start at once.
 
-        Raises Unavailable if the database does not answer.
+        Raises Unavailable if the database does not answer, or SQLite's folder is read-only.
         """
         with _own_errors(), self._migrating_alone():
             if not self.is_current():
@@ -109,7 +110,7 @@ class Database:
     def _migrating_alone(self) -> Iterator[None]:
         # Each kind of database has its own way to let processes wait for each other.
         if self.is_sqlite:
-            with Path(f"{self.engine.url.database}.lock").open("w") as file:
+            with _lock_file(Path(f"{self.engine.url.database}.lock")) as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield
             return
@@ -121,6 +122,12 @@ class Database:
                 connection.rollback()
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
                 connection.commit()
+
+
+def _lock_file(path: Path) -> TextIO:
+    must_be_writable(path.parent)  # SQLite makes files beside the record, even to read it
+    with told_if_unusable(path):
+        return path.open("w")
 
 
 def _engine(url: str, pool_size: int) -> Engine:
