@@ -127,7 +127,11 @@ def test_what_is_wrong_is_told_before_a_file_is_begun(centre: Centre, tmp_path: 
         (("--fields", "a"), Invalid),
         (("--entity", "9999"), NotFound),
         (("--from", "yesterday"), Invalid),
+        (("--to", "9999-12-31"), Invalid),
         (("--output", str(tmp_path / "none" / "out")), Invalid),
+        (("--output", "/"), Invalid),
+        (("--output", "."), Invalid),
+        (("--output", ""), Invalid),
     ]:
         done = _run("--output", str(path), *words)
         assert isinstance(done.exception, error), words
