@@ -70,18 +70,19 @@ def hunt_page(
     if found_id := EVENT_ID.fullmatch(request.query_params.get("q", "").strip()):
         return redirect(request, f"{PLACE}/{found_id[1]}")
     hunt = read_hunt(request.query_params, now=centre.clock())
-    query, problem = hunt.query(user), ""
     page, buckets, total, is_more = NOTHING_FOUND, tuple[Bucket, ...](), 0, False
+    problem, status = "", 200
     try:
+        query = hunt.query(user)
         page = centre.events.search(query)
         buckets, total, is_more = _spread(centre.events, query, hunt)
     except (Invalid, Unavailable) as error:
-        problem = sentence(error)
+        problem, status = sentence(error), error.status
     lines = [line_of(event) for event in page.events]
     return render(
         request,
         "hunt/hunt.html",
-        status=422 if problem else 200,
+        status=status,
         hunt=hunt,
         problem=problem,
         lines=lines,
