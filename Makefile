@@ -23,7 +23,7 @@ run: $(VENV)/.centre assets bytecode packages ## Install what is missing and sta
 test: $(VENV)/.test assets bytecode packages-for-tests ## Install what is missing and run the tests
 	$(PYTEST) $(TEST_ARGS)
 
-bench: $(VENV)/.test assets bytecode ## Measure speed, with ratios against baselines of the same run
+bench: $(VENV)/.test assets bytecode ## Measure speed against baselines of the same run; tells missed goals
 	$(PYTEST) -s -m benchmark
 
 crash: $(VENV)/.test assets bytecode ## Kill the centre and its servers at random moments, again and again
