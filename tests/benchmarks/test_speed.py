@@ -15,6 +15,7 @@ from tests.benchmarks import (
     bench_pipeline,
     bench_recovery,
     bench_rules,
+    bench_scaled,
     bench_search,
     bench_spool,
     bench_start,
@@ -63,6 +64,12 @@ def test_search() -> None:
 @pytest.mark.elasticsearch
 def test_bulk() -> None:
     show("Bulk: storing into Elasticsearch", bench_search.bench_bulk())
+
+
+@pytest.mark.postgres
+@pytest.mark.elasticsearch
+def test_scaled() -> None:
+    show("Scaled: ingest by two processes over shared servers", bench_scaled.bench())
 
 
 @pytest.mark.elasticsearch
