@@ -7,9 +7,9 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 PYTEST := $(BIN)/pytest -q
 TEST_ARGS ?=
 
-# Debian's packages: for PDF, and the real servers that tests start.
+# Debian's packages: for PDF, and the real servers and tools that tests start.
 FOR_PDF := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
-FOR_TESTS := $(FOR_PDF) postgresql rabbitmq-server chromium libpcap0.8
+FOR_TESTS := $(FOR_PDF) postgresql rabbitmq-server chromium libpcap0.8 strace
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench crash soak wheel lint check manual assets bytecode packages packages-for-tests
@@ -23,7 +23,7 @@ run: $(VENV)/.centre assets bytecode packages ## Install what is missing and sta
 test: $(VENV)/.test assets bytecode packages-for-tests ## Install what is missing and run the tests
 	$(PYTEST) $(TEST_ARGS)
 
-bench: $(VENV)/.test assets bytecode ## Measure speed, with ratios against baselines of the same run
+bench: $(VENV)/.test assets bytecode ## Measure speed against baselines of the same run; tells missed goals
 	$(PYTEST) -s -m benchmark
 
 crash: $(VENV)/.test assets bytecode ## Kill the centre and its servers at random moments, again and again

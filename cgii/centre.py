@@ -12,7 +12,8 @@ from threading import Lock
 from sqlalchemy.orm import Session
 
 from cgii.base import clock, garbage
-from cgii.base.errors import ContentError
+from cgii.base.durable import told_if_unusable
+from cgii.base.errors import ContentError, Invalid
 from cgii.base.settings import Settings
 from cgii.collect.definition import Definitions, load_definitions
 from cgii.collect.offered import OfferedSources
@@ -187,9 +188,13 @@ class Centre:
 
 
 def build(settings: Settings) -> Centre:
-    """A centre whose schema is current. Raises Unavailable when a part does not answer."""
+    """A centre whose schema is current.
+
+    Raises Unavailable when a part does not answer, or the data folder cannot be used.
+    """
     garbage.look_seldom()
-    centre = Centre(settings)
+    with told_if_unusable(settings.data):
+        centre = Centre(settings)
     centre.database.migrate()
     return centre
 
@@ -215,7 +220,7 @@ def _secret(settings: Settings) -> bytes:
     made = path.read_text().strip()
     if made:
         return made.encode()
-    raise RuntimeError(f"{path} is empty: restore it from a backup or set CGII_SECRET")
+    raise Invalid("{path} está vacío: recupérelo de un respaldo o dé CGII_SECRET.", path=path)
 
 
 def _make_secret(path: Path) -> None:

@@ -23,7 +23,7 @@ START_SECONDS = 240  # a busy machine starts ten things at once
 
 
 def missing(name: str, reason: str) -> NoReturn:
-    """Skip what needs the server `name`, or fail if this run must not go without it."""
+    """Skip what needs the server or tool `name`, or fail if this run must not go without it."""
     required = os.environ.get("CGII_TEST_REQUIRE", "").replace(" ", "").split(",")
     if name in required:
         pytest.fail(f"{name} is required by CGII_TEST_REQUIRE: {reason}", pytrace=False)

@@ -31,6 +31,12 @@ def is_ready(url: str) -> bool:
         return False
 
 
+def processor_seconds(pid: int) -> float:
+    """What a process has taken of the processor since it was started."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def run_command(
     environment: Mapping[str, str], *arguments: str
 ) -> subprocess.CompletedProcess[str]:
@@ -132,8 +138,7 @@ class RunningCentre:
 
     def processor_seconds(self, child: str) -> float:
         """What a child has taken of the processor since it was started."""
-        words = Path(f"/proc/{self.children()[child]}/stat").read_text().rpartition(")")[2].split()
-        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+        return processor_seconds(self.children()[child])
 
     def tail(self) -> str:
         """The end of what it logged."""

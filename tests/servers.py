@@ -1,8 +1,8 @@
 """Real servers for tests: takes the one that the environment names, else starts one on loopback.
 
 `CGII_TEST_POSTGRES`, `CGII_TEST_RABBITMQ` and `CGII_TEST_ELASTICSEARCH` hold the address of a
-server that runs already. `CGII_TEST_REQUIRE=postgres,rabbitmq,elasticsearch,browser` turns the
-skip of a named server into a failure.
+server that runs already. `CGII_TEST_REQUIRE=postgres,rabbitmq,elasticsearch,browser,strace` turns
+the skip of a named server or tool into a failure.
 """
 
 import os

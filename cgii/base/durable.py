@@ -1,8 +1,37 @@
-"""Files that are on disk when a function returns, whole or not at all."""
+"""Files that are on disk when a function returns, whole or not at all; and what to say if not."""
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from cgii.base.errors import Unavailable
+
+
+@contextmanager
+def told_if_unusable(folder: Path) -> Iterator[None]:
+    """Raise Unavailable, with what to look at, for a file or folder that may not be used."""
+    try:
+        yield
+    except OSError as error:
+        path, reason = error.filename or folder, error.strerror or "error de entrada y salida"
+        raise _unusable(path, reason) from error
+
+
+def must_be_writable(folder: Path) -> None:
+    """Raise Unavailable for a folder in which this process can make no file."""
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        raise _unusable(folder, "no se puede escribir en la carpeta")
+
+
+def _unusable(path: Path | str, reason: str) -> Unavailable:
+    return Unavailable(
+        "No se puede usar {path}: {reason}. Revise que el disco no esté en solo lectura y quién es "
+        "el dueño de la carpeta, y ejecute la orden como el usuario del servicio.",
+        path=path,
+        reason=reason,
+    )
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,17 +1,20 @@
 """Every setting with its default and a sentence of meaning; the manual's page is made of them."""
 
 import json
-import os
 from pathlib import Path
-from typing import Any, Self
+from tomllib import TOMLDecodeError
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
+
+from cgii.base import setting_faults
 
 
 class Settings(BaseSettings):
@@ -56,6 +59,7 @@ class Settings(BaseSettings):
     ingest_records_per_second: int = Field(
         2_000,
         ge=1,
+        le=1_000_000,
         description="Registros por segundo que cada proceso web acepta de una entidad de forma "
         "sostenida mientras otras envían; al que pasa de eso se le pide esperar (429).",
     )
@@ -107,7 +111,9 @@ class Settings(BaseSettings):
     demo: bool = Field(
         False, description="Señalar con una franja de color que el centro es una demostración."
     )
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING o ERROR.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="DEBUG, INFO, WARNING o ERROR."
+    )
     yara_mb: int = Field(
         100, ge=1, le=1_024, description="Tamaño máximo de un archivo que YARA analiza, en MB."
     )
@@ -123,11 +129,13 @@ class Settings(BaseSettings):
     events_keep_days: int = Field(
         400,
         ge=1,
+        le=36_500,
         description="Días que se conservan los eventos; se borran por meses completos.",
     )
     events_keep_gib: float = Field(
         0,
         ge=0,
+        le=1_048_576,
         description="GiB que pueden ocupar los eventos, sin contar réplicas; si los pasan, se "
         "borran los meses más antiguos, nunca el mes en curso. 0: sin tope.",
     )
@@ -172,13 +180,21 @@ class Settings(BaseSettings):
 
 
 def _toml(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:
-    named = os.environ.get("CGII_CONFIG")
-    return TomlConfigSettingsSource(settings_cls, toml_file=Path(named) if named else None)
+    try:
+        return TomlConfigSettingsSource(settings_cls, toml_file=setting_faults.settings_file())
+    except (TOMLDecodeError, UnicodeDecodeError) as error:
+        raise setting_faults.no_toml(error) from None  # it may quote a secret
 
 
 def load(**given: Any) -> Settings:  # any setting by name
-    """Build the settings; an unknown or ill-typed one raises pydantic.ValidationError."""
-    return Settings(**given)
+    """Build the settings; raises Invalid with a sentence for each wrong one, never its value."""
+    setting_faults.refuse_misspelt(Settings.model_fields)
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise setting_faults.wrong_values(error, Settings.model_fields) from None  # it shows values
+    except SettingsError:
+        raise setting_faults.wrong_list("follow") from None  # the only list
 
 
 def manual_page() -> str:

@@ -10,6 +10,7 @@ import typer
 
 from cgii import __version__
 from cgii.base import garbage
+from cgii.base.durable import told_if_unusable
 from cgii.base.errors import CgiiError
 from cgii.base.settings import load
 
@@ -78,7 +79,8 @@ def _share_counters() -> None:
     """Let the processes of one `cgii run` count together. Must come before counters are loaded."""
     folder = load().data / "counters"
     shutil.rmtree(folder, ignore_errors=True)  # of the run before
-    folder.mkdir(parents=True)
+    with told_if_unusable(folder):
+        folder.mkdir(parents=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder.resolve())
 
 

@@ -7,7 +7,7 @@ import typer
 
 from cgii import centre as centres
 from cgii.base.errors import CgiiError, Unavailable
-from cgii.base.settings import load
+from cgii.base.settings import Settings, load
 from cgii.detect.yara_child import MISSING, is_available
 from cgii.report import pdf
 
@@ -75,29 +75,36 @@ def _yara(centre: centres.Centre) -> Finding:
 
 def _look() -> list[Finding]:
     settings = load()
-    findings = []
     try:
         centre = centres.build(settings)
     except CgiiError as error:
-        return [Finding("base de datos", False, str(error))]
-    findings.append(Finding("base de datos", True, centre.database.engine.dialect.name))
-    findings.append(_events(centre))
-    rejected = centre.content.rejected
-    findings.append(
-        Finding(
-            "contenido",
-            not rejected,
-            "; ".join(str(one) for one in rejected) or f"{len(centre.content.rules.single)} reglas",
-        )
-    )
-    findings.append(_yara(centre))
-    with centre.database.reading() as session:
-        faults = list(centre.trail.verify(session))
-    findings.append(Finding("bitácora", not faults, f"{len(faults)} fallas"))
-    centre.close()
-    findings.append(_pdf())
-    free = shutil.disk_usage(settings.data).free
-    findings.append(Finding("disco", free > DISK_BYTES_MIN, f"{free // 1024**2} MiB libres"))
+        findings = [Finding("base de datos", False, str(error))]
+    else:
+        findings = _of_centre(centre)
+        centre.close()
+    findings += [_pdf(), _disk(settings)]
     mail = settings.mail_host or "sin servidor (CGII_MAIL_HOST): los correos quedan en la bandeja"
     findings.append(Finding("correo", True, mail))
     return findings
+
+
+def _of_centre(centre: centres.Centre) -> list[Finding]:
+    rejected = centre.content.rejected
+    rules = f"{len(centre.content.rules.single)} reglas"
+    with centre.database.reading() as session:
+        faults = list(centre.trail.verify(session))
+    return [
+        Finding("base de datos", True, centre.database.engine.dialect.name),
+        _events(centre),
+        Finding("contenido", not rejected, "; ".join(str(one) for one in rejected) or rules),
+        _yara(centre),
+        Finding("bitácora", not faults, f"{len(faults)} fallas"),
+    ]
+
+
+def _disk(settings: Settings) -> Finding:
+    try:
+        free = shutil.disk_usage(settings.data).free
+    except OSError as error:
+        return Finding("disco", False, f"{settings.data}: {error.strerror}")
+    return Finding("disco", free > DISK_BYTES_MIN, f"{free // 1024**2} MiB libres")

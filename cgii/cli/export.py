@@ -142,6 +142,8 @@ def _write(lines: Iterable[bytes], output: str) -> None:
 @contextmanager
 def _file(path: Path) -> Iterator[BinaryIO]:
     """A file that has its name only when it is complete and on disk."""
+    if not path.name:
+        raise Invalid("--output nombra una carpeta, {path}; agregue un archivo.", path=path)
     fresh = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
     try:
         with fresh.open("xb") as raw:

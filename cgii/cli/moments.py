@@ -6,6 +6,7 @@ from cgii.base import clock
 from cgii.base.errors import Invalid
 
 DAY_CHARS = 10  # of 2026-11-22
+YEARS = range(1970, 2200)  # further away no zone, day or pause can be added
 
 
 def moment_in(text: str, option: str, *, day_ends: bool) -> datetime:
@@ -21,6 +22,14 @@ def moment_in(text: str, option: str, *, day_ends: bool) -> datetime:
             option=option,
             text=text[:40],
         ) from error
+    if moment.year not in YEARS:
+        raise Invalid(
+            "{option} «{text}» no es de los años {first} a {last}; corrija el año.",
+            option=option,
+            text=text[:40],
+            first=YEARS[0],
+            last=YEARS[-1],
+        )
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=clock.LA_PAZ)
     return moment + timedelta(days=1) if day_ends and len(text) <= DAY_CHARS else moment

@@ -32,6 +32,8 @@ def move_events(
         return
     centre = centres.build(settings)
     marks = Marks(settings.data / FILE_NAME, settings.events)
+    if marks.is_damaged:
+        typer.echo(f"{FILE_NAME} está dañado: se copia todo otra vez, sin repetir nada.", err=True)
     move = Move(folder, centre.events, marks)
     try:
         with shown_steps() as told:

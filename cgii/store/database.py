@@ -6,16 +6,17 @@ from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TextIO
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 import cgii.model.registry  # noqa: F401  tables name each other: who opens the record needs all
-from cgii.base.errors import Conflict, Unavailable
+from cgii.base.durable import must_be_writable, told_if_unusable
+from cgii.base.errors import Conflict, Invalid, Unavailable
 
 BUSY_SECONDS = 30  # a writer waits this long for another; our transactions take milliseconds
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
@@ -63,7 +64,7 @@ class Database:
     def migrate(self) -> None:
         """Bring the schema to the newest version; safe when several processes start at once.
 
-        Raises Unavailable if the database does not answer.
+        Raises Unavailable if the database does not answer, or SQLite's folder is read-only.
         """
         with _own_errors(), self._migrating_alone():
             if not self.is_current():
@@ -109,7 +110,7 @@ class Database:
     def _migrating_alone(self) -> Iterator[None]:
         # Each kind of database has its own way to let processes wait for each other.
         if self.is_sqlite:
-            with Path(f"{self.engine.url.database}.lock").open("w") as file:
+            with _lock_file(Path(f"{self.engine.url.database}.lock")) as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield
             return
@@ -123,10 +124,16 @@ class Database:
                 connection.commit()
 
 
+def _lock_file(path: Path) -> TextIO:
+    must_be_writable(path.parent)  # SQLite makes files beside the record, even to read it
+    with told_if_unusable(path):
+        return path.open("w")
+
+
 def _engine(url: str, pool_size: int) -> Engine:
-    if not url.startswith("sqlite"):
+    if not url.startswith("sqlite://"):
         return create_engine(
-            url.replace("postgresql://", "postgresql+psycopg://", 1),
+            _server(url),
             pool_size=pool_size,
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",
@@ -142,6 +149,21 @@ def _engine(url: str, pool_size: int) -> Engine:
     event.listen(engine, "begin", partial(_begin, turn))
     event.listen(engine, "checkin", partial(_end_turn, turn))
     return engine
+
+
+def _server(url: str) -> URL:
+    """PostgreSQL's address, with our driver; raises Invalid for any other, without showing it."""
+    try:
+        made = make_url(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    except (ArgumentError, ValueError):  # a port that is no number; both may quote the password
+        made = None
+    if made is None or made.drivername != "postgresql+psycopg":
+        raise Invalid(
+            "CGII_DATABASE no es la dirección de una base de datos que se pueda usar; escriba "
+            "postgresql://usuario:clave@servidor:5432/base, con los signos de la clave en %XX, o "
+            "déjelo vacío para SQLite."
+        )
+    return made
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:  # a DB-API connection

@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import orjson
+from pydantic import Field, TypeAdapter, ValidationError
 
 from cgii.base import limits
 from cgii.base.counters import EVENTS_UNREADABLE, total
@@ -136,13 +138,25 @@ class Move:
         return count
 
 
+@dataclass(frozen=True)
+class _Kept:
+    target: str
+    months: dict[str, Annotated[list[int], Field(min_length=2, max_length=2)]]
+
+
+_KEPT = TypeAdapter(_Kept)
+
+
 class Marks:
-    """How far each month was copied into one target; a new target begins anew."""
+    """How far each month was copied into one target; a new target begins anew.
+
+    So does a file that cannot be read, which `is_damaged` tells.
+    """
 
     def __init__(self, path: Path, target: str) -> None:
         self._path = path
         self._target = target
-        self._months = _read(path, target)
+        self._months, self.is_damaged = _read(path, target)
 
     def of(self, month: str, inode: int) -> int:
         """The position up to which this very file was copied."""
@@ -173,13 +187,15 @@ class Marks:
         sync_folder(self._path.parent)
 
 
-def _read(path: Path, target: str) -> dict[str, list[int]]:
-    """Inode and position by month; nothing when there are no marks that can be used."""
+def _read(path: Path, target: str) -> tuple[dict[str, list[int]], bool]:
+    """Inode and position by month, and whether the file was damaged; then there are no marks."""
     try:
-        kept = orjson.loads(path.read_bytes())
-    except (FileNotFoundError, orjson.JSONDecodeError):  # then it is copied from the beginning
-        return {}
-    return dict(kept["months"]) if kept["target"] == target else {}
+        kept = _KEPT.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return {}, False
+    except ValidationError:
+        return {}, True
+    return (kept.months if kept.target == target else {}), False
 
 
 def _note(event: Event, there: Event | None, found: Comparison) -> None:

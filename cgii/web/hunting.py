@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 
 from cgii.base import limits
 from cgii.base.clock import LA_PAZ, MONTHS, local
+from cgii.base.errors import Invalid
 from cgii.model.event import Event
 from cgii.model.people import ENTITY_ROLES, User
 from cgii.store.event_shapes import Bucket, EventQuery, Gap
@@ -46,6 +47,7 @@ class Hunt:
     start: datetime | None
     end: datetime | None
     after: str = ""
+    wrong: Mapping[str, str] = field(default_factory=dict)  # what of the time cannot be read
 
     def url(self, path: str = PLACE, **changes: object) -> str:
         """This search at an address, some of it changed; the page of results is not kept."""
@@ -58,7 +60,7 @@ class Hunt:
         if self.range == OWN_RANGE:
             given = (("desde", self.start), ("hasta", self.end))
             params |= {name: moment_text(moment) for name, moment in given if moment}
-        return params
+        return {**params, **self.wrong}
 
     def including(self, field: str, value: str) -> str:
         """The address of the same search with one more condition."""
@@ -69,26 +71,50 @@ class Hunt:
         return self.url(q=joined(self.text, f"NOT {condition(field, value)}"))
 
     def query(self, user: User, size: int = limits.PAGE_ROWS) -> EventQuery:
-        """As the store is asked, with the guard of the person's entity."""
+        """As the store is asked, with the guard of the person's entity.
+
+        Raises Invalid for a time that cannot be read: an answer for another would mislead.
+        """
+        if self.wrong:
+            raise _unreadable(*next(iter(self.wrong.items())))
         own = frozenset({user.entity_id}) if user.entity_id else frozenset[int]()
         guard = own if user.role in ENTITY_ROLES else None
         return EventQuery(self.text, self.start, self.end, guard, size, self.after)
 
 
 def read_hunt(given: QueryParams, *, now: datetime) -> Hunt:
-    """What the URL asks for; a time that cannot be read is left out."""
+    """What the URL asks for; its `query` raises Invalid if its time cannot be read."""
     text = given.get("q", "").replace("\0", "").strip()
     after = given.get("despues", "")[: limits.NAME_CHARS_MAX]
-    start, end = read_moment(given.get("desde", "")), read_moment(given.get("hasta", ""))
+    ends = {name: sent for name in ("desde", "hasta") if (sent := given.get(name, "").strip())}
     code = given.get("rango", "")
-    if start or end:
-        return Hunt(text, OWN_RANGE, start, end, after)
+    if ends:
+        read = {name: read_moment(sent) for name, sent in ends.items()}
+        wrong = {name: ends[name] for name, moment in read.items() if moment is None}
+        return Hunt(text, OWN_RANGE, read.get("desde"), read.get("hasta"), after, wrong)
+    wrong = {"rango": code} if code and code not in RANGES else {}
     if code not in RANGES:  # a link from elsewhere that names what it looks for looks further back
         code = WIDE_RANGE if text else DEFAULT_RANGE
     back = RANGES[code]
-    if back is None:
-        return Hunt(text, code, None, None, after)
-    return Hunt(text, code, now - back, now, after)
+    start, end = (None, None) if back is None else (now - back, now)
+    return Hunt(text, code, start, end, after, wrong)
+
+
+def _unreadable(name: str, text: str) -> Invalid:
+    if name == "rango":
+        return Invalid(
+            "No se entiende el tiempo «{text}»; elija uno de {known}, o fechas.",
+            field=name,
+            text=text[:40],
+            known=", ".join(RANGES),
+        )
+    return Invalid(
+        "No se entiende la fecha «{text}» de «{name}»; escriba una como 2026-11-22T10:05, de los "
+        "años 1970 a 2199.",
+        field=name,
+        text=text[:40],
+        name=name,
+    )
 
 
 def read_moment(text: str) -> datetime | None:

@@ -11,6 +11,7 @@ from tests.process import RunningCentre
 
 TRIES, MEASURED, BATCH = 5, 30, 10
 PACE = 200  # records per second, so that the flood has spent its credit soon
+GOAL = 1.2  # times as long as alone
 PAUSE_SECONDS = 0.08  # the other stays within its own pace
 
 
@@ -29,7 +30,8 @@ def bench() -> list[Figure]:
             centre.kill()
     return [
         Figure("a batch alone", 1_000 * alone, "ms"),
-        Figure("a batch beside a flood", 1_000 * beside, "ms", f"{beside / alone:.2f} times"),
+        Figure("a batch beside a flood", 1_000 * beside, "ms"),
+        Figure("beside a flood against alone", beside / alone, "times", at_most=GOAL),
     ]
 
 

@@ -86,8 +86,8 @@ def searches(store: EventStore) -> list[Figure]:
             }
             for what, ask in questions.items():
                 took = percentile(milliseconds(ask, REPEATS), 0.5)
-                late = "" if took <= goal else f"; the goal is {goal} ms"
-                figures.append(Figure(f"{span}, {name}: {what}", took, "ms", note + late))
+                title = f"{span}, {name}: {what}"
+                figures.append(Figure(title, took, "ms", note, at_most=goal))
     return figures
 
 

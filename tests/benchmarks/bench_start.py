@@ -28,7 +28,7 @@ from tests.integration.ledgers import failed_login, post
 from tests.process import RunningCentre
 
 COUNT = int(os.environ.get("CGII_START_BACKLOG", "1000000"))
-GOAL_SECONDS = 5
+GOAL_SECONDS = 5  # until it is ready
 STARTS = 3
 NUMBERS = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < {count}) "
 RANDOM = "lower(hex(randomblob(16)))"
@@ -54,8 +54,8 @@ def bench() -> list[Figure]:
     ):
         # The first start after the fall is the one that counts, not the best.
         beside = f"empty {min(one[place] for one in empty):.2f} {unit}"
-        goal = f"; the goal is {GOAL_SECONDS}" if place == 0 else ""
-        figures.append(Figure(words, full[0][place], unit, beside + goal))
+        goal = GOAL_SECONDS if place == 0 else None
+        figures.append(Figure(words, full[0][place], unit, beside, at_most=goal))
     figures.append(Figure("ready again, the quickest start", min(one[0] for one in full), "s"))
     figures.append(Figure("a sensor's queue is open again", sensor.seconds, "s",
                           f"{sensor.cpu_seconds:.2f} s of the processor"))  # fmt: skip

@@ -15,12 +15,29 @@ ARTIFACTS = Path(os.environ.get("CGII_ARTIFACTS", Path(__file__).parents[2] / "a
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of a table: what, how much, and against what it stands."""
+    """One line of a table: what, how much, against what it stands, and the goal if it has one."""
 
     name: str
     value: float
     unit: str
     note: str = ""
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether it has a goal that it does not reach."""
+        is_more = self.at_most is not None and not self.value <= self.at_most
+        return is_more or (self.at_least is not None and not self.value >= self.at_least)
+
+    @property
+    def verdict(self) -> str:
+        """What its note and its goal say."""
+        said = [self.note] if self.note else []
+        for words, goal in (("at most", self.at_most), ("at least", self.at_least)):
+            if goal is not None:
+                said.append(f"{'GOAL MISSED' if self.is_missed else 'goal'}: {words} {goal:,g}")
+        return "; ".join(said)
 
 
 @dataclass
@@ -60,7 +77,10 @@ def show(title: str, figures: Sequence[Figure]) -> None:
     print(f"\n{title}\n{machine()}")
     for one in figures:
         value = f"{one.value:,.0f}" if abs(one.value) >= 100 else f"{one.value:,.2f}"
-        print(f"  {one.name:<52} {value:>10} {one.unit:<12} {one.note}")
+        print(f"  {one.name:<52} {value:>10} {one.unit:<12} {one.verdict}")
+    missed = [one.name for one in figures if one.is_missed]
+    if missed:
+        print(f"  GOALS MISSED: {', '.join(missed)}")
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     slug = title.partition(":")[0].strip().lower().replace(" ", "-")
     kept = {"title": title, "machine": machine(), "figures": [asdict(one) for one in figures]}

@@ -152,7 +152,11 @@ def test_what_is_wrong_is_told_before_a_file_is_begun(centre: Centre, tmp_path: 
         (("--from", "yesterday"), Invalid),
         (("--from", "2026-11-23", "--to", "2026-11-22"), Invalid),
         (("--from", "2026-11-23", "--to", "2026-11-23T00:00"), Invalid),
+        (("--to", "9999-12-31"), Invalid),
         (("--output", str(tmp_path / "none" / "out")), Invalid),
+        (("--output", "/"), Invalid),
+        (("--output", "."), Invalid),
+        (("--output", ""), Invalid),
     ]:
         done = _run("--output", str(path), *words)
         assert isinstance(done.exception, error), words

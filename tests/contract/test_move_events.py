@@ -16,13 +16,14 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cgii.base import limits
-from cgii.base.errors import Invalid
+from cgii.base.errors import Invalid, Unavailable
 from cgii.cli.app import build
 from cgii.cli.move_events import FILE_NAME
 from cgii.model.event import Event
 from cgii.store.events import EventQuery, EventStore, open_events
 from cgii.store.events_move import Comparison, Marks, Move
 from tests.event_oracle import NOON, make_event
+from tests.ports import free_port
 
 PATIENCE_SECONDS = 240
 
@@ -177,10 +178,35 @@ def test_a_month_with_refused_events_is_told_and_not_deleted(
     move.close()
 
 
+@pytest.fixture(
+    params=[
+        b'{"target": "tar',
+        b"[]",
+        b'{"months": 1}',
+        b'{"target": "target", "months": {"2026-11": 1}}',
+        b'{"target": "target", "months": {"2026-11": [1]}}',
+    ]
+)
+def damaged(request: pytest.FixtureRequest, data: Path) -> Path:
+    """A file of marks that somebody edited, or a disk lost."""
+    path = data / FILE_NAME
+    path.write_bytes(request.param)
+    return path
+
+
+@pytest.mark.usefixtures("damaged")
 def test_a_damaged_mark_begins_anew(data: Path, target: EventStore) -> None:
-    (data / FILE_NAME).write_bytes(b'{"target": "tar')
     _, found = _move(data, target)
     assert all(one.is_whole for one in found.values())
+    assert not Marks(data / FILE_NAME, "target").is_damaged
+
+
+def test_a_damaged_mark_is_told(damaged: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CGII_DATA", str(data))
+    monkeypatch.setenv("CGII_EVENTS", f"http://127.0.0.1:{free_port()}/cgii")
+    done = _run()
+    assert f"{damaged.name} está dañado" in done.stderr
+    assert isinstance(done.exception, Unavailable)
 
 
 def _run(*words: str) -> Result:

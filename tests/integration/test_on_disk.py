@@ -4,11 +4,9 @@ import json
 import re
 import shutil
 import subprocess
-import time
+import sys
 import urllib.request
 from pathlib import Path
-
-import pytest
 
 from cgii.base import clock
 from cgii.base.settings import Settings
@@ -16,11 +14,14 @@ from cgii.centre import build
 from cgii.store.events_files import MonthFiles
 from cgii.store.events_month import month_of
 from tests.integration.ledgers import failed_login
-from tests.process import RunningCentre
+from tests.own_server import missing
+from tests.process import RunningCentre, is_ready
+from tests.waiting import until
 
 CALLS = "fsync,fdatasync,write,writev,sendto,sendmsg"
 SYNC = re.compile(r"^(\d+) +(?:fsync|fdatasync)\(\d+<([^>]*)>(\) += 0)?")
 RESUMED = re.compile(r"^(\d+) +<\.\.\. (?:fsync|fdatasync) resumed>\) += 0")
+ANSWER = "HTTP/1.1 200"
 FULL = 2  # of PRAGMA synchronous
 PATIENCE_SECONDS = 240
 
@@ -30,24 +31,41 @@ def test_events_and_record_are_synced_before_the_answer_leaves(
 ) -> None:
     program = shutil.which("strace")
     if program is None:
-        pytest.skip("NO STRACE: apt-get install strace")
+        missing("strace", "apt-get install strace")
     token = running.command("sensor", "add", "prueba", "--token")
-    running.start()
-    _send(running, token, 0)  # the month's file is made by the first batch
     trace = tmp_path / "trace"
-    pid = str(running.children()["serve"])
-    command = [program, "-f", "-y", "-s", "64", "-e", f"trace={CALLS}", "-o", trace, "-p", pid]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as watching:
-        assert watching.stderr is not None
-        said = watching.stderr.readline()
-        if "attached" not in said:
-            watching.kill()
-            pytest.skip(f"NO STRACE: it may not look into a process here: {said.strip()}")
-        _send(running, token, 10)
-        _wait_for_answer(trace)
-        watching.terminate()
+    # Its own child may be watched also where other processes may not.
+    watch = [
+        program,
+        "-I2",
+        "-f",
+        "--seccomp-bpf",
+        "-y",
+        "-s",
+        "64",
+        "-e",
+        f"trace={CALLS}",
+        "-o",
+        trace,
+    ]
+    serve = [sys.executable, "-m", "cgii", "serve"]
+    output = tmp_path / "output"
+    with (
+        output.open("wb") as log,
+        subprocess.Popen([*watch, *serve], env=running.environment, stderr=log) as watched,
+    ):
+        try:
+            until(lambda: is_ready(running.url) or watched.poll() is not None, "it is ready")
+            if watched.poll() is not None and "ptrace" in output.read_text():
+                missing("strace", f"it may not watch a process here: {output.read_text()}")
+            _send(running, token, 0)  # the month's file is made by the first batch
+            before = _answers(trace, 2)
+            _send(running, token, 10)
+            whole = _answers(trace, 3)
+        finally:
+            watched.terminate()
 
-    synced, answered = _order(trace.read_text())
+    synced, answered = _order(whole[len(before) :])
     month = f"events-{month_of(clock.now())}.sqlite-wal"
     assert [Path(name).name for name in synced][-1] == "cgii.sqlite-wal"
     assert month in {Path(name).name for name in synced}
@@ -77,11 +95,10 @@ def _send(running: RunningCentre, token: str, seq: int) -> None:
         assert answer.status == 200
 
 
-def _wait_for_answer(trace: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while "HTTP/1.1 200" not in trace.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def _answers(trace: Path, count: int) -> str:
+    """The trace, once it shows as many answers as we have got: that it is ready, and batches."""
+    until(lambda: trace.read_text().count(ANSWER) >= count, f"{count} answers are in the trace")
+    return trace.read_text()
 
 
 def _order(trace: str) -> tuple[list[str], bool]:
@@ -89,7 +106,7 @@ def _order(trace: str) -> tuple[list[str], bool]:
     under_way: dict[str, str] = {}
     synced = []
     for line in trace.splitlines():
-        if "HTTP/1.1 200" in line:
+        if ANSWER in line:
             return synced, True
         if begun := SYNC.match(line):
             thread, name, ended = begun.groups()

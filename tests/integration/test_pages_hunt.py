@@ -11,13 +11,17 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from cgii.base import limits
+from cgii.base.errors import Unavailable
 from cgii.base.ids import event_id
 from cgii.model.event import Event, LogSource
 from cgii.model.people import Role
+from cgii.model.records import AuditEntry
 from cgii.store import events_files
+from cgii.store.event_shapes import EventQuery, Page
 from tests.make import NOW, make_entity, make_user
 from tests.make_web import Pages, make_centre, make_pages
 
@@ -98,8 +102,47 @@ def test_a_search_that_takes_too_long_ends_with_a_sentence(
     monkeypatch.setattr(events_files, "_OPCODES_BETWEEN_LOOKS", 100)  # here are few records
     answer = enter(pages).get("/busqueda", params={"q": "user.name:/.*o.*o.*t/"})
 
-    assert answer.status_code in (200, 422)
+    assert answer.status_code in (200, 503)
     assert "tard" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("desde=ayer", "No se entiende la fecha «ayer» de «desde»"),
+        ("hasta=2026-13-01", "No se entiende la fecha «2026-13-01» de «hasta»"),
+        ("rango=2h", "No se entiende el tiempo «2h»"),
+    ],
+)
+def test_a_time_that_cannot_be_read_is_told_and_answers_no_other(
+    pages: Pages, asked: str, told: str
+) -> None:
+    browser = enter(pages)
+    page = browser.get(f"/busqueda?{asked}")
+
+    assert page.status_code == 422
+    assert told in page.text
+    assert 'aria-invalid="true" aria-describedby="hunt-problem"' in page.text
+    assert "data-row=" not in page.text
+    assert told in browser.get(f"/busqueda/valores?{asked}&campo=source").text
+    assert browser.get(f"/busqueda/exportar?{asked}").status_code == 422
+    for place in ("", "/histogram", "/values"):
+        answer = browser.get(f"/api/v1/events{place}?{asked}&campo=source")
+        assert answer.status_code == 422
+        assert told in answer.text
+
+
+def test_a_store_that_does_not_answer_is_not_the_searchers_fault(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_query: EventQuery) -> Page:
+        raise Unavailable("El almacén de eventos no responde.")
+
+    monkeypatch.setattr(pages.centre.events, "search", away)
+    answer = enter(pages).get("/busqueda")
+
+    assert answer.status_code == 503
+    assert "El almacén de eventos no responde." in answer.text
 
 
 def test_nothing_found_offers_more_time(pages: Pages) -> None:
@@ -204,6 +247,29 @@ def test_a_file_has_no_more_than_its_limit(pages: Pages, monkeypatch: pytest.Mon
     answer = enter(pages).get("/busqueda/exportar?rango=todo&formato=jsonl")
 
     assert len(answer.text.splitlines()) == 10
+
+
+def test_each_file_is_in_the_audit_trail(pages: Pages) -> None:
+    centre = pages.centre
+    with centre.database.transaction() as session:
+        user = make_user(session, Role.ANALYST)
+    browser = pages.visit(user)
+    for address in ("q=usuario:root&rango=24h&formato=ecs", "rango=todo&formato=zzz", "q=("):
+        browser.get(f"/busqueda/exportar?{address}")
+
+    with centre.database.reading() as session:
+        wanted = select(AuditEntry).where(AuditEntry.action == "events.exported")
+        told = session.scalars(wanted.order_by(AuditEntry.id)).all()
+        assert list(centre.trail.verify(session)) == []
+    day_ago = (NOW - timedelta(days=1)).isoformat()
+    rows = {"rows_max": limits.EXPORT_ROWS_MAX}
+    assert [(one.actor, one.target, json.loads(one.data)) for one in told] == [
+        (f"user:{user.id}", "events", data | rows)
+        for data in (
+            {"query": "usuario:root", "start": day_ago, "end": NOW.isoformat(), "format": "ecs"},
+            {"query": "", "start": "", "end": "", "format": "csv"},
+        )
+    ]
 
 
 def test_a_search_is_kept_for_its_person_alone(pages: Pages) -> None:

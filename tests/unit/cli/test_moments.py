@@ -25,7 +25,10 @@ def test_a_moment_is_by_la_paz_unless_it_says_otherwise(
     assert moment_in(text, "--from", day_ends=day_ends) == moment
 
 
-@pytest.mark.parametrize("text", ["ayer", "", "2026-13-01", "22/11/2026"])
+@pytest.mark.parametrize(
+    "text",
+    ["ayer", "", "2026-13-01", "22/11/2026", "9999-12-31", "0001-01-01", "0001-01-01T00:00+14:00"],
+)
 def test_what_is_no_moment_is_told_with_its_option(text: str) -> None:
     with pytest.raises(Invalid, match="--to"):
         moment_in(text, "--to", day_ends=True)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
+from cgii.base.errors import Invalid
 from cgii.model.people import Role, User
 from cgii.store.query import parse
 from cgii.store.query_fields import comparable
@@ -57,8 +58,29 @@ def test_the_address_of_a_hunt_reads_back_as_it() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "ayer", "2026-13-01", "0001-01-01T00:00", "9999-12-31T23:59"])
-def test_a_time_that_cannot_be_read_is_left_out(text: str) -> None:
+def test_what_is_no_moment_is_none(text: str) -> None:
     assert read_moment(text) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ("desde=ayer", "desde"),
+        ("desde=2026-11-20T10:00&hasta=9999-12-31T23:59", "hasta"),
+        ("rango=ayer", "rango"),
+        ("rango=propio", "rango"),
+        ("q=a&rango=24H", "rango"),
+    ],
+)
+def test_a_time_that_cannot_be_read_is_no_other_time(asked: str, field: str) -> None:
+    hunt = read_hunt(QueryParams(asked), now=NOW)
+    again = read_hunt(QueryParams(hunt.url().partition("?")[2]), now=NOW)  # of the file, a view
+
+    for one in (hunt, again):
+        with pytest.raises(Invalid) as refused:
+            one.query(User(role=Role.ANALYST))
+        assert refused.value.field == field
+        assert f"«{QueryParams(asked)[field]}»" in str(refused.value)
 
 
 @pytest.mark.parametrize("role", [Role.REPORTER, Role.OFFICER, Role.MAE])
