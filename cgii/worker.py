@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event, Thread
 from time import monotonic
+from urllib.parse import urlsplit
 
 from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
@@ -252,7 +253,7 @@ class Sweeper(_Loop):
 
 def celery_app(centre: Centre, jobs: Mapping[str, JobKind] = JOBS) -> Celery:
     """The Celery application: one queue, and one task that runs the job a message names."""
-    app = Celery("cgii", broker=centre.settings.broker, set_as_current=False)
+    app = Celery("cgii", broker=_address(centre.settings.broker), set_as_current=False)
     app.conf.update(
         task_default_queue=QUEUE,
         task_default_queue_type="quorum",
@@ -278,6 +279,21 @@ def celery_app(centre: Centre, jobs: Mapping[str, JobKind] = JOBS) -> Celery:
         run_one(centre, owner, only_id=job_id, jobs=jobs)
 
     return app
+
+
+def _address(broker: str) -> str:
+    """RabbitMQ's address; raises Invalid for any other, without showing it."""
+    try:
+        known = urlsplit(broker)
+        is_good = known.scheme in ("amqp", "amqps") and known.port != 0
+    except ValueError:  # a port that is no number, which the error quotes
+        is_good = False
+    if not is_good:
+        raise Invalid(
+            "CGII_BROKER no es la dirección de un RabbitMQ; escriba "
+            "amqp://usuario:clave@servidor:5672//, con los signos de la clave en %XX."
+        )
+    return broker
 
 
 def run_worker(centre: Centre, jobs: Mapping[str, JobKind] = JOBS) -> None:

@@ -78,7 +78,7 @@ def _look() -> list[Finding]:
     try:
         centre = centres.build(settings)
     except CgiiError as error:
-        findings = [Finding("base de datos", False, str(error))]
+        findings = [Finding("arranque", False, str(error))]
     else:
         findings = _of_centre(centre)
         centre.close()

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import select
 
 from cgii.base import clock
+from cgii.base.errors import Invalid
 from cgii.base.settings import Settings
 from cgii.centre import Centre
 from cgii.model.records import Job
@@ -227,6 +228,16 @@ def test_jobs_are_done_though_the_broker_is_away(migrated_file: Path, tmp_path: 
     finally:
         runner.kill()
         runner.database.close()
+
+
+@pytest.mark.parametrize("address", ["TopSecret", "amqp://u:TopSecret@h:TopSecret//", "redis://h"])
+def test_what_is_no_brokers_address_is_told_without_it(tmp_path: Path, address: str) -> None:
+    centre = Centre(Settings(data=tmp_path, broker=address))
+    with pytest.raises(Invalid, match="CGII_BROKER no es") as refused:
+        celery_app(centre)
+    assert "TopSecret" not in str(refused.value)
+    assert refused.value.__context__ is None
+    centre.close()
 
 
 def test_a_broker_is_asked_for_as_long_as_it_is_away(tmp_path: Path) -> None:

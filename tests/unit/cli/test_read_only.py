@@ -91,7 +91,7 @@ def test_the_doctor_names_it_and_goes_on(
 ) -> None:
     assert _end(monkeypatch, ["doctor"]) == 1
     told = capsys.readouterr().out
-    assert f"FALTA  base de datos: No se puede usar {folder}" in told
+    assert f"FALTA  arranque: No se puede usar {folder}" in told
     assert "correo: " in told
     assert "disco: " in told
 
