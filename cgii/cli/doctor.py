@@ -54,12 +54,13 @@ def _events(centre: centres.Centre) -> Finding:
     kept = f"{stats.events} guardados ({stats.product})"
     if most:
         kept += f", {stats.size_bytes / GIB:.1f} de {centre.settings.events_keep_gib:g} GiB"
+    wrong = ""
     if stats.set_aside:
-        aside = ", ".join(stats.set_aside)
-        return Finding("eventos", False, f"{kept}; dañados o rechazados, y apartados: {aside}")
+        wrong += f"; dañados o rechazados, y apartados: {', '.join(stats.set_aside)}"
     if stats.unusable:
-        names = ", ".join(stats.unusable)
-        return Finding("eventos", False, f"{kept}; no se pueden usar (permisos, disco): {names}")
+        wrong += f"; no se pueden usar (permisos, disco): {', '.join(stats.unusable)}"
+    if wrong:
+        return Finding("eventos", False, kept + wrong)
     if most and stats.size_bytes > most:
         return Finding("eventos", False, f"{kept}: {TOO_MANY}")
     return Finding("eventos", True, kept)

@@ -8,7 +8,8 @@ from pathlib import Path
 from cgii.base.durable import sync_folder
 from cgii.store.event_shapes import Gap
 
-_NAME = re.compile(r"events-(\d{4}-\d{2})\.sqlite\.damaged-\d+")
+MONTH = r"[1-9]\d{3}-(?:0[1-9]|1[0-2])"
+_NAME = re.compile(rf"events-({MONTH})\.sqlite\.damaged-\d+")
 ENDINGS = ("-wal", "-shm", "")  # the log goes first: a new file must never meet an old log
 
 

@@ -1,6 +1,5 @@
 """What can be wrong with a month's file: damaged, of no use, or only busy; and how that is said."""
 
-import errno
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -9,8 +8,7 @@ from cgii.base import limits
 from cgii.base.errors import Unavailable
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM)
-_TOO_MANY_OPEN = (errno.EMFILE, errno.ENFILE)
+_UNREADABLE = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ)
 
 
 class Unusable(Unavailable):
@@ -19,7 +17,7 @@ class Unusable(Unavailable):
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file itself is broken, rather than busy, full or asked wrongly."""
-    return _code(error) in _DAMAGED
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _DAMAGED
 
 
 def is_hollow(path: Path) -> bool:
@@ -55,8 +53,12 @@ def unavailable(error: sqlite3.Error, name: str) -> Unavailable:
 
 
 def not_opened(error: sqlite3.Error, path: Path) -> Unavailable:
-    """The sentence for a file that could not be opened: an Unusable unless that will pass."""
-    if _code(error) in _PASSING or _are_too_many_open(path):
+    """The sentence for a file that could not be opened: an Unusable unless that may pass.
+
+    A full disk and too many open files show in many errors of SQLite's. What they stop must stay
+    stopped: who goes on without a month does not see that an event is in it already.
+    """
+    if _may_pass(error, path):
         return unavailable(error, path.name)
     return Unusable(
         "No se puede usar el archivo de eventos {name} ({reason}); revise sus permisos y el disco, "
@@ -66,18 +68,17 @@ def not_opened(error: sqlite3.Error, path: Path) -> Unavailable:
     )
 
 
-def _code(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+def _may_pass(error: sqlite3.Error, path: Path) -> bool:
+    if path.exists() and not path.is_file():
+        return False
+    try:
+        path.open("r+b").close()
+    except PermissionError:
+        return False
+    except OSError:  # no more files can be opened; the disk is in read-only mode; it is gone
+        return True
+    return getattr(error, "sqlite_errorcode", 0) not in _UNREADABLE
 
 
 def _reason(error: sqlite3.Error) -> str:
     return str(getattr(error, "sqlite_errorname", "SQLITE_ERROR"))
-
-
-def _are_too_many_open(path: Path) -> bool:
-    """Whether this process may open nothing more, which SQLite does not tell."""
-    try:
-        with path.open("rb"):
-            return False
-    except OSError as error:
-        return error.errno in _TOO_MANY_OPEN

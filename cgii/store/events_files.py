@@ -133,16 +133,21 @@ class MonthFiles:
             self._not_opened(path, error)
             yield None
             return
+        is_whole = False
         try:
             reader.stop_after(until)
             yield reader
+            is_whole = True
         except sqlite3.Error as error:
             reader.db.close()
             if not is_damage(error):
                 raise unavailable(error, path.name) from error
             self.set_aside(month, reader.inode, error)
-        else:
-            self._give_back(reader)
+        finally:
+            if is_whole:
+                self._give_back(reader)
+            else:  # also when the question ended in an error of its own
+                reader.db.close()
 
     def _not_opened(self, path: Path, error: sqlite3.Error) -> None:
         if is_damage(error):
@@ -219,8 +224,8 @@ class MonthFiles:
         counters.EVENT_FILES_SET_ASIDE.inc()
         log.error("event file set aside", file=path.name, now=name, reason=str(error))
 
-    def remove(self, month: str) -> None:
-        """Delete a month and what was set aside of it, as far as that can be done.
+    def remove(self, month: str) -> bool:
+        """Delete a month and what was set aside of it; whether that could be done.
 
         Readers that have it open finish in peace.
         """
@@ -234,7 +239,9 @@ class MonthFiles:
                 Path(f"{path}{ending}").unlink(missing_ok=True)
         except OSError as error:  # somebody made a folder of that name
             log.error("event file not deleted", file=path.name, reason=str(error))
+            return False
         sync_folder(self.folder)
+        return True
 
     def remove_if_whole(self, month: str, inode: int, events: int) -> bool:
         """Delete a month if it still has so many events and no other process has it open.

@@ -26,6 +26,7 @@ import orjson
 from cgii.base import limits
 from cgii.base.durable import sync_folder
 from cgii.model.event import Event, LogSource
+from cgii.store.events_aside import ENDINGS, MONTH
 from cgii.store.events_faults import Unusable, hollow, is_hollow
 from cgii.store.query_fields import comparable, values
 from cgii.store.query_times import milliseconds
@@ -37,7 +38,7 @@ _LAST_MILLISECOND = 2**42  # the year 2109; a stranger clock is put there, the d
 _IDS_AT_ONCE = 1_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_NAME = re.compile(r"events-(\d{4}-\d{2})\.sqlite")
+_NAME = re.compile(rf"events-({MONTH})\.sqlite")
 
 # Fields kept in columns of their own, in comparable form: those that every desk filters by.
 HOT: Mapping[str, str] = {
@@ -182,17 +183,21 @@ def _upgrade(db: sqlite3.Connection) -> int:
 def _make(path: Path) -> None:
     """Make a month's file under another name, so that it appears complete or not at all."""
     fresh = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-    db = sqlite3.connect(fresh, isolation_level=None)
     try:
-        db.execute("PRAGMA page_size = 8192")  # fewer, larger nodes for the full text
-        db.execute("PRAGMA journal_mode = WAL")
-        for statement in SCHEMA:
-            db.execute(statement)
+        db = sqlite3.connect(fresh, isolation_level=None)
+        try:
+            db.execute("PRAGMA page_size = 8192")  # fewer, larger nodes for the full text
+            db.execute("PRAGMA journal_mode = WAL")
+            for statement in SCHEMA:
+                db.execute(statement)
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # closing would fail without a word
+        finally:
+            db.close()
+        with suppress(FileExistsError):  # another process was faster
+            os.link(fresh, path)
     finally:
-        db.close()
-    with suppress(FileExistsError):  # another process was faster
-        os.link(fresh, path)
-    fresh.unlink()
+        for ending in ENDINGS:
+            Path(f"{fresh}{ending}").unlink(missing_ok=True)
     sync_folder(path.parent)
 
 

@@ -27,7 +27,7 @@ from cgii.store.event_shapes import (
     TopValue,
     months_too_many,
 )
-from cgii.store.events_aside import set_aside
+from cgii.store.events_aside import aside_bytes, set_aside
 from cgii.store.events_document import event_or_none
 from cgii.store.events_faults import Unusable, is_damage, unavailable
 from cgii.store.events_files import MonthFiles
@@ -321,8 +321,7 @@ class SqliteEvents:
         with self._write_lock:
             for month in self._files.kept_months():
                 if month < month_of(before):
-                    gone += self._tally(month, _deadline())
-                    self._files.remove(month)
+                    gone += self._removed(month)
         return gone
 
     def shrink(self, size_bytes: int, now: datetime) -> int:
@@ -330,10 +329,18 @@ class SqliteEvents:
         gone = 0
         with self._write_lock:
             sizes = {month: self._files.size_bytes(month) for month in self._files.kept_months()}
+            # What was set aside of this month cannot go, and the others shall not go for it.
+            current = month_of(now)
+            if current in sizes:
+                sizes[current] -= aside_bytes(self._files.folder, current)
             for month in months_too_many(sizes, size_bytes, now):
-                gone += self._tally(month, _deadline())
-                self._files.remove(month)
+                gone += self._removed(month)
         return gone
+
+    def _removed(self, month: str) -> int:
+        """Delete a month; how many events went with it."""
+        events = self._tally(month, _deadline())
+        return events if self._files.remove(month) else 0
 
     def close(self) -> None:
         """Close every connection."""
