@@ -22,6 +22,8 @@ class ImapServer:
     bad: set[int] = field(default_factory=set)  # the request for them is called wrong
     empty: set[int] = field(default_factory=set)  # OK, and no data
     nil: set[int] = field(default_factory=set)  # OK, and NIL in their place
+    busy: set[int] = field(default_factory=set)  # the request for them is called wrong, once
+    gone: set[int] = field(default_factory=set)  # deleted when they are asked for
     cut: set[int] = field(default_factory=set)  # the connection ends, once
     said: list[str] = field(default_factory=list)
 
@@ -58,7 +60,8 @@ class ImapServer:
         found = re.match(r"UID FETCH (\d+)", command)
         wrong = command.startswith("LOGIN") and f'"{self.password}"' not in command
         wrong = wrong or (found is not None and int(found[1]) in self.refused)
-        if found is not None and int(found[1]) in self.bad:
+        if found is not None and int(found[1]) in self.bad | self.busy:
+            self.busy.discard(int(found[1]))
             return f"{tag} BAD hecho\r\n".encode()
         return f"{tag} {'NO' if wrong else 'OK'} hecho\r\n".encode()
 
@@ -75,11 +78,13 @@ class ImapServer:
             return f"* SEARCH {' '.join(map(str, shown))}\r\n".encode()
         if found := re.match(r"UID FETCH (\d+) .*<0\.(\d+)>", command):
             uid = int(found[1])
+            if uid in self.gone:
+                self.mails.pop(uid, None)
             data = self.mails.get(uid, b"")[: int(found[2])]
             if uid in self.cut:
                 self.cut.discard(uid)
                 raise OSError("cut")
-            if uid in self.refused | self.bad | self.empty or uid not in self.mails:
+            if uid in self.refused | self.bad | self.busy | self.empty or uid not in self.mails:
                 return b""
             if uid in self.nil:
                 return f"* 1 FETCH (UID {uid} BODY[] NIL)\r\n".encode()

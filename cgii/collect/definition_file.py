@@ -1,6 +1,6 @@
 """Checks one definition file part by part and collects every mistake with its line."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +18,8 @@ from cgii.collect.definition_parts import (
     Looks,
     Message,
     TimeRule,
+    all_like,
+    one_like,
 )
 from cgii.collect.line_patterns import (
     Pattern,
@@ -302,21 +304,27 @@ class DefinitionFile:
             return None
 
     def _columns(self) -> tuple[Layout, ...]:
-        looks = {name: self._looks(name) for name in self._mapping(("column_values",))}
-        return tuple(self._layout(place, looks) for place in self._listed("columns"))
+        values = {name: self._value(name) for name in self._mapping(("column_values",))}
+        return tuple(self._layout(place, values) for place in self._listed("columns"))
 
-    def _looks(self, name: str) -> Looks:
+    def _value(self, name: str) -> tuple[str, str]:
+        """What a column is like and unlike; each alone must be a regex."""
         place: Place = ("column_values", name)
         self._known_keys(place, ("like", "unlike"))
-        regexes = (self._text((*place, key)) for key in ("like", "unlike"))
-        compiled = (self._compiled(place, f"^(?:{one})$") if one else None for one in regexes)
+        told = (self._text((*place, key)) for key in ("like", "unlike"))
+        like, unlike = (one if self._compiled(place, one) else "" for one in told)
+        return like, unlike
+
+    def _looks(self, place: Place, values: Sequence[tuple[str, str]]) -> Looks:
+        regexes = all_like([like for like, _ in values]), one_like([never for _, never in values])
+        compiled = (self._compiled(place, one) if one else None for one in regexes)
         return Looks(*(one and one.match for one in compiled))
 
     def _composed(self) -> dict[str, Message]:
         found = self._mapping(("composed",))
         return {name: Message((), self._text(("composed", name))) for name in found}
 
-    def _layout(self, place: Place, looks: Mapping[str, Looks]) -> Layout:
+    def _layout(self, place: Place, values: Mapping[str, tuple[str, str]]) -> Layout:
         self._known_keys(place, ("when", "names"))
         names = self._at((*place, "names"))
         if not isinstance(names, list) or not all(isinstance(one, str | None) for one in names):
@@ -330,8 +338,8 @@ class DefinitionFile:
                 continue
             listed = wanted if isinstance(wanted, list) else [wanted]
             when[at] = frozenset(map(str, listed))
-        told = tuple((at, looks[one]) for at, one in enumerate(names) if one in looks)
-        return Layout(tuple(one or "" for one in names), when, told)
+        looks = self._looks(place, [values.get(one or "", ("", "")) for one in names])
+        return Layout(tuple(one or "" for one in names), when, looks)
 
     def _shape(self) -> Shape:
         heading, record = self._at(("heading",)), self._at(("record",))

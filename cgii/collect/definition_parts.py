@@ -184,17 +184,38 @@ def _sentence(message: Message) -> Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What a column's value looks like, whole, and what it never does."""
+    """What the values of a line look like and what none does, asked of all of them at once."""
 
-    like: Callable[[bytes], Any] | None = None
+    like: Callable[[bytes], Any] | None = None  # of the values with a line break between them
     unlike: Callable[[bytes], Any] | None = None
 
-    def fit(self, value: str) -> bool:
-        """Whether this can be such a value."""
-        text = value.encode()
+    def fit(self, values: Sequence[str]) -> bool:
+        """Whether these can be such values."""
+        if self.like is self.unlike is None:
+            return True
+        text = "\n".join(values).encode()
+        if text.count(b"\n") >= len(values):
+            return False
         if self.like is not None and self.like(text) is None:
             return False
         return self.unlike is None or self.unlike(text) is None
+
+
+def all_like(regexes: Sequence[str]) -> str:
+    """What values look like, with a line break between them, if some have a regex; else ""."""
+    # With (?m) a value has its own ^ and $. As many breaks as there are leave none for a regex.
+    lines = (f"(?:{one})" if one else ".*" for one in regexes)
+    return r"(?m)\A" + r"\n".join(lines) + r"\z" if any(regexes) else ""
+
+
+def one_like(regexes: Sequence[str]) -> str:
+    """The same of values of which one at least looks as its regex says."""
+    lines = [
+        rf"(?:.*\n){{{at}}}(?:{one})(?:\n.*){{{len(regexes) - at - 1}}}"
+        for at, one in enumerate(regexes)
+        if one
+    ]
+    return rf"(?m)\A(?:{'|'.join(lines)})\z" if lines else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,17 +224,14 @@ class Layout:
 
     names: tuple[str, ...]  # "" for one that nobody reads
     when: Mapping[int, frozenset[str]] = field(default_factory=dict)  # by column: what it holds
-    looks: tuple[tuple[int, Looks], ...] = ()  # by column
+    looks: Looks = Looks()
 
     def fits(self, values: Sequence[str]) -> bool:
-        """Whether the line has what it must; without conditions, just as many columns."""
+        """Whether the line has what it must; without conditions, as many columns that look so."""
         count = len(values)
         if self.when:
-            if not all(at < count and values[at] in wanted for at, wanted in self.when.items()):
-                return False
-        elif count != len(self.names):
-            return False
-        return all(at >= count or looks.fit(values[at]) for at, looks in self.looks)
+            return all(at < count and values[at] in wanted for at, wanted in self.when.items())
+        return count == len(self.names) and self.looks.fit(values)
 
 
 @dataclass(frozen=True, slots=True)

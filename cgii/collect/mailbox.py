@@ -23,6 +23,7 @@ from cgii.collect.mail_report import report
 from cgii.collect.whole_files import give_up_rights
 
 PARTS = "(INTERNALDATE RFC822.SIZE BODY.PEEK[]<0.{size}>)"
+REFUSED = "refused"  # the loss of a mail that the server does not hand over
 
 
 class PinnedIMAP(imaplib.IMAP4_SSL):
@@ -94,7 +95,7 @@ def _new_mails(box: PinnedIMAP, request: dict[str, Any]) -> Iterator[Any]:
         try:
             head, data = _fetched(box, number)
         except FetchError as answer:  # the mail cannot be had, and the others can
-            yield {"loss": "refused", "detail": str(answer)[: limits.SHORT_TEXT_CHARS_MAX]}
+            yield {"loss": REFUSED, "detail": str(answer)[: limits.SHORT_TEXT_CHARS_MAX]}
             return
         yield [number, _record(request, number, head, data)]
 

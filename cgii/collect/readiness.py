@@ -9,7 +9,6 @@ import shutil
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,7 +35,8 @@ from cgii.collect.send import Sender
 from cgii.collect.sensor import authorise_of
 from cgii.collect.spool import SUFFIX
 
-NOTHING = gzip.compress(b"{}", mtime=0)  # a batch that the centre refuses, and keeps nothing of
+# A batch that the centre refuses, and keeps nothing of: for its zone, or if it knows none, its seq.
+NOTHING = gzip.compress(b'{"source": "-", "zone": 0}', mtime=0)
 KINDS = Path("/sys/class/net")  # of interfaces, by their names
 
 
@@ -129,17 +129,33 @@ def _centre(sensor: SensorConfig, spool: Path) -> Iterator[Finding]:
         authorise, answer, told = _stranger, NotSignedIn, "responde"
     try:
         with Sender(sensor.centre, authorise, ca_file=sensor.ca_file) as sender:
-            with suppress(answer):
-                sender.send(NOTHING)
+            refused_for = _refused_for(sender, answer)
             skew = sender.skew
     except CgiiError as error:
         yield Finding(name, False, str(error))
         return
     yield Finding(name, True, told)
+    if refused_for == "seq" and _has_zone(sensor):
+        sentence = "este centro es anterior a las zonas de las entradas; actualícelo primero"
+        yield Finding("zone", False, sentence)
     seconds = round(skew.total_seconds())
     is_good = abs(seconds) <= limits.SENSOR_SKEW_SECONDS
     advice = "" if is_good else "; sincronice la hora (NTP)"
     yield Finding("reloj", is_good, f"{seconds:+d} s respecto del centro{advice}")
+
+
+def _refused_for(sender: Sender, answer: type[CgiiError]) -> str | None:
+    """The field for which the centre refuses a batch as it should. Raises CgiiError."""
+    try:
+        sender.send(NOTHING)
+    except answer as error:
+        return error.field
+    return None
+
+
+def _has_zone(sensor: SensorConfig) -> bool:
+    zones = (*(one.zone for one in sensor.follow), *(one.zone for one in sensor.pull))
+    return any((sensor.syslog_zone, *zones))
 
 
 def _stranger(path: str, body: bytes, now: datetime) -> Mapping[str, str]:

@@ -29,12 +29,16 @@ class Server:
 
     def __init__(self) -> None:
         self.ahead = timedelta(0)
+        self.problems: dict[str, str] = {}
         server = self
 
         class Answers(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
-                self.say(422 if self.headers["Authorization"] == "Bearer bueno" else 401, b"{}")
+                is_known = self.headers["Authorization"] == "Bearer bueno"
+                self.say(
+                    422 if is_known else 401, json.dumps({"problems": server.problems}).encode()
+                )
 
             def do_GET(self) -> None:
                 self.say(200, json.dumps([{"n": 1}, {"n": 2}]).encode())
@@ -136,6 +140,24 @@ def test_a_zone_that_there_is_not_is_told(tmp_path: Path, server: Server) -> Non
     assert done.returncode == 2
     assert "syslog_zone: No existe la zona horaria «La_Paz»" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "field", "is_told"),
+    [
+        ('syslog_zone = "UTC"', "seq", True),
+        ('syslog_zone = "UTC"', "zone", False),
+        ("", "seq", False),
+    ],
+)
+def test_a_centre_that_would_not_heed_a_zone_is_told(
+    tmp_path: Path, server: Server, more: str, field: str, is_told: bool
+) -> None:
+    server.problems = {field: "no"}
+    done = command("check", "--config", str(config(tmp_path, server, more)))
+
+    assert done.returncode == is_told, done.stdout
+    assert ("FALTA  zone: este centro es anterior" in done.stdout) == is_told
 
 
 @pytest.mark.parametrize(("token", "said"), [("malo", "no reconoce"), ("bueno", "no responde")])

@@ -13,6 +13,7 @@ from cgii.collect.inputs.following import wait
 from cgii.collect.inputs.outlet import Outlet, short
 from cgii.collect.inputs.tries import Tries
 from cgii.collect.inputs.whole_child import Begins, Loss, Record, Step, run_child
+from cgii.collect.mailbox import REFUSED
 from cgii.collect.outgoing import Target, address_of
 from cgii.model.event import Raw
 
@@ -83,9 +84,11 @@ class Mailbox:
                 elif isinstance(answer, Loss):
                     if answer.reason == "unavailable" or step < place.seq:
                         return place, answer.detail or answer.reason
-                    if answer.is_broken_off and tries.another(f"{place.epoch}/{step}"):
+                    # A server may be busy; a mail that was deleted meanwhile is listed no more.
+                    may_pass = answer.is_broken_off or answer.reason == REFUSED
+                    if may_pass and tries.another(f"{place.epoch}/{step}"):
                         return place, answer.reason
-                    # It died over this mail each time, and would again.
+                    # It was so with this mail each time, and would be again.
                     await outlet.tell_loss(WAY, "gap", answer.reason, count=1, uid=step)
                     place = replace(place, seq=step + 1)
                     await outlet.reach(self.source, place)

@@ -176,6 +176,10 @@ def test_a_quote_in_iis_opens_nothing() -> None:
     [
         b"HTTP/2 curl/8.5.0 500 0 0 9",  # cs-version, cs(User-Agent)
         b"curl/8.5.0 www.example.bo 500 0 0 9",  # cs(User-Agent), cs-host
+        b"curl/8.5.0 www.example.bo:8443 500 0 0 9",
+        b"- Mozilla/5.0 500 0 0 9",  # cs-version of a request without one, cs(User-Agent)
+        b"curl/8.5.0 id=ab 500 0 0 9",  # cs(User-Agent), cs(Cookie)
+        b"curl/8.5.0 - 500 0 203.0.113.9 9",  # one of one's own in place of sc-win32-status
         b"ASP.NET_SessionId=a1 https://example.bo/ 500 0 0 9",  # cs(Cookie), cs(Referer)
         b"https://example.bo/ www.example.bo 500 0 0 9",  # cs(Referer), cs-host
         b"curl/8.5.0 500 0 0 9 203.0.113.9",  # cs(User-Agent) and one of one's own at the end
@@ -186,6 +190,25 @@ def test_an_iis_line_that_may_have_other_fields_is_not_guessed(columns: bytes) -
     line = b"2026-11-20 14:00:01 192.0.2.20 GET /a.aspx - 443 - 10.9.9.9 " + columns
 
     assert refused("microsoft_iis", line) == rejects.NO_HEADING
+
+
+@pytest.mark.parametrize(
+    "referrer", ["/x", "/x?a=b", "www.google.com/", "intranet.bo:81/x", "about:blank"]
+)
+def test_a_referrer_without_a_scheme_is_one(referrer: str) -> None:
+    line = f"2026-11-20 14:00:01 192.0.2.20 GET /a - 443 - 10.9.9.9 curl/8 {referrer} 500 0 0 9"
+
+    assert event("microsoft_iis", line.encode()).ecs["http.request.referrer"] == referrer
+
+
+def test_addresses_of_a_link_are_addresses(tmp_path: Path) -> None:
+    line = b"2026-11-20 14:00:01 fe80::1%12 GET /a - 443 - fe80::2%12 curl/8 - 500 0 0 9"
+    found = event("microsoft_iis", line)
+    path = tmp_path / "u_ex.log"
+    path.write_bytes(line + b"\n")
+
+    assert found.fields["c-ip"] == "fe80::2%12"
+    assert guess_source(path, DEFINITIONS) == "microsoft_iis"
 
 
 def test_an_iis_file_with_any_fields_is_known_and_read(tmp_path: Path) -> None:

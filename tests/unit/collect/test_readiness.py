@@ -8,7 +8,9 @@ from cgii.base.errors import Invalid, Unavailable
 from cgii.collect.input_config import FollowConfig, LiveConfig
 from cgii.collect.packets import filters
 from cgii.collect.packets.decode import ETHERNET
-from cgii.collect.readiness import _files, _interface
+from cgii.collect.readiness import NOTHING, _files, _interface
+from cgii.web.api import ingest
+from cgii.web.senders import Sender
 
 
 def test_more_names_than_anybody_looks_at_are_told(
@@ -32,3 +34,9 @@ def test_a_filter_that_cannot_be_compiled_is_told() -> None:
     assert not told.is_good
     assert str(problem.value) in told.sentence
     assert str(problem.value) not in _interface(LiveConfig(interface="lo")).sentence
+
+
+def test_a_centre_that_knows_zones_refuses_the_batch_that_asks_for_its() -> None:
+    with pytest.raises(Invalid) as refused:
+        ingest._read(Sender(1, None), NOTHING, "gzip")
+    assert refused.value.field == "zone"

@@ -148,6 +148,23 @@ def test_whatever_way_a_mail_is_not_handed_over_the_others_follow(
     assert [(loss["uid"], loss["reason"]) for loss in kept.losses] == [(2, "refused")]
 
 
+@pytest.mark.parametrize(
+    ("way", "shown"), [("busy", ["n 1", "n 2", "n 3"]), ("gone", ["n 1", "n 3"])]
+)
+def test_a_server_that_was_busy_and_a_mail_deleted_before_it_was_read_are_no_loss(
+    server: ImapServer, authority: Authority, kept: Kept, tmp_path: Path, way: str, shown: list[str]
+) -> None:
+    async def run() -> None:
+        server.mails = {uid: bytes(mail(f"n {uid}")) for uid in (1, 2, 3)}
+        getattr(server, way).add(2)
+        async with collecting(kept, mailbox(server, authority, tmp_path)):
+            await until(lambda: "n 3" in subjects(kept), "the last arrives")
+
+    asyncio.run(run())
+    assert subjects(kept) == shown
+    assert kept.losses == []
+
+
 def test_a_connection_that_breaks_over_a_mail_is_no_loss(
     server: ImapServer, authority: Authority, kept: Kept, tmp_path: Path
 ) -> None:
