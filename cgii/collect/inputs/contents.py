@@ -113,9 +113,11 @@ class Content:
 
 
 def holds(seen: Seen, epoch: str, offset: int) -> bool:
-    """Whether a file, packed or not, is a copy of what an epoch names, as `Content.holds`."""
+    """As `Content.holds`, of a file, packed or not; of an ended content the beginning is enough."""
     with suppress(OSError), closing(Content(seen.path, is_packed=is_packed(seen.path))) as content:
-        return content.key == seen.key and content.holds(Epoch.read(epoch), offset)
+        known = Epoch.read(epoch)
+        has_it = content.begins(known) if offset >= ENDED else content.holds(known, offset)
+        return content.key == seen.key and has_it
     return False
 
 

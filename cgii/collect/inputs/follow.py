@@ -57,9 +57,10 @@ class FollowedFile:
         self._file: Content | None = None
         self._head = b""
         self.missed = False  # lines that nobody can count
+        self.left: Position | None = None  # of a content that ended: to be kept by the caller
         # A content of the run before whose rest was not found yet; where it and others may lie.
         self._owes = position is not None and position.offset < ENDED
-        self._earlier: list[Seen] | None = None
+        self._earlier: list[Seen] | None = None if position is not None else []
         self._shape = shape
         self._cutter = shape.cutter()
         self._idle_polls = 0
@@ -125,7 +126,7 @@ class FollowedFile:
                 yield Line(data.rstrip(b"\r"), self._seq - 1, self._at)
 
     def _open(self) -> bool:
-        if self._owes and self._earlier is None:
+        if self._earlier is None:
             self._look_for_earlier()
         while self._earlier:
             if self._open_earlier(self._earlier.pop(0)):
@@ -149,7 +150,8 @@ class FollowedFile:
         with contextlib.suppress(FileNotFoundError), closing(Content(self.path)) as file:
             self._earlier = []
             if not self._is_where_we_were(file):
-                self._earlier = rotated_since(self.path, self._at.epoch, self._at.offset)
+                found = rotated_since(self.path, self._at.epoch, self._at.offset)
+                self._earlier = found if self._owes else found[1:]
 
     def _open_earlier(self, seen: Seen) -> bool:
         is_rest = self._owes
@@ -230,4 +232,6 @@ class FollowedFile:
     def _leave(self) -> None:
         # The place stays known: the same content under the same path is then a new generation.
         self._at = Position(self.stream, self._epoch, ENDED, self._seq)
+        if not self._earlier:  # else who falls before the next one is read looks from here
+            self.left = self._at
         self.close()

@@ -18,7 +18,7 @@ from cgii.base import limits, logs
 from cgii.base.ids import token
 from cgii.collect.inputs.contents import ENDED, Content, Epoch, is_packed
 from cgii.collect.inputs.follow import FollowedFile, Line, Position
-from cgii.collect.inputs.following import WAY, tell_missed, tell_rotated, wait
+from cgii.collect.inputs.following import WAY, keep_left, tell_missed, tell_rotated, wait
 from cgii.collect.inputs.left_out import LeftOut
 from cgii.collect.inputs.matching import Seen, beside, matching, newest
 from cgii.collect.inputs.outlet import Outlet, at_start, short
@@ -200,7 +200,11 @@ class _Followed:
 
     async def _give_up(self, without_room: set[int]) -> None:
         """What was followed before and is nowhere may have had more; inodes of what is there."""
-        gone = sum(len(self._before[inode]) for inode in self._before.keys() - without_room)
+        gone = sum(
+            place.offset < ENDED
+            for inode in self._before.keys() - without_room
+            for place in self._before[inode]
+        )
         if gone:
             await tell_rotated(self._outlet, gone, pattern=self._pattern)
         for known in [known for places in self._before.values() for known in places]:
@@ -288,6 +292,7 @@ class _Followed:
             self._warn(f"a file cannot be followed: {error.strerror}", str(file.path))
             return []
         await tell_missed(file, self._outlet)
+        await keep_left(file, self._source, self._outlet)  # which comes without lines here
         if file.is_open and not was_open:
             self._opened.append(file)
             self._is_short = file.takes_a_late_descriptor

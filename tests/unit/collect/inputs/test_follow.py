@@ -268,3 +268,50 @@ def test_a_damaged_packed_file_gives_what_it_has_and_is_missed(path: Path) -> No
     assert 1_000 < len(lines) < 4_000
     assert texts(lines)[-1] == b"new"
     assert file.missed
+
+
+def test_a_content_that_ended_is_no_loss_wherever_it_went(path: Path) -> None:
+    append(path, "one\n")
+    file = FollowedFile(path)
+    read_all(file)
+    rotate(path, "auth.log.1", at=1, pack=False)
+    append(path, "")
+    assert read_all(file) == []
+    place = file.left
+    assert place is not None
+    path.with_name("auth.log.1").unlink()
+    append(path, "two\n")
+    again = FollowedFile(path, place)
+    assert identities(read_all(again)) == identities(read_all(file))
+    assert not again.missed
+
+
+def test_what_rotated_after_a_content_that_ended_is_read(path: Path) -> None:
+    append(path, "one\n")
+    file = FollowedFile(path)
+    read_all(file)
+    rotate(path, "auth.log.2", at=1, pack=False)
+    append(path, "")
+    read_all(file)
+    append(path, "two\n")
+    rotate(path, "auth.log.1", at=2)
+    append(path, "three\n")
+    assert texts(read_all(FollowedFile(path, file.left))) == [b"two", b"three"]
+
+
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_what_rotated_later_is_read_though_the_path_comes_after_the_start(
+    path: Path, is_finished: bool
+) -> None:
+    append(path, "one\n")
+    last = read_all(FollowedFile(path))[-1]
+    rest = [] if is_finished else [b"two"]
+    append(path, "" if is_finished else "two\n")
+    rotate(path, "auth.log.2", at=1, pack=False)
+    append(path, "three\n")
+    rotate(path, "auth.log.1", at=2, pack=False)
+    file = FollowedFile(path, last.after)
+    assert texts(read_all(file)) == rest
+    append(path, "four\n")
+    assert texts(read_all(file)) == [b"three", b"four"]
+    assert not file.missed
