@@ -96,6 +96,12 @@ class ContentFile(FollowedFile):
     def _was_renamed(self, file: Content) -> bool:
         return False  # it is the same content, and the pattern finds the new one
 
+    def _is_where_we_were(self, file: Content) -> bool:
+        known = self._at
+        if known is not None and Epoch.read(known.epoch).inode != f"{file.key[1]:x}":
+            return file.holds(Epoch.read(known.epoch), known.offset)  # a copy of it
+        return super()._is_where_we_were(file)
+
     def _look_for_earlier(self) -> None:
         self._earlier = []  # a place is given only with the content that it lies in
 
@@ -125,7 +131,7 @@ class _Followed:
             if inode := known.epoch.partition(".")[0]:
                 self._before.setdefault(int(inode, 16), []).append(known)
         self._looks = 0
-        self._unpacked: set[str] = set()  # signatures of packed files that were looked into
+        self._looked_into: set[str] = set()  # signatures of what may be a copy
         self._opened: list[ContentFile] = []
         self._is_short = False  # of descriptors
         # Files that were read to their end and gave way, with their places.
@@ -186,17 +192,17 @@ class _Followed:
         for seen in there:
             if seen.key in keys or seen.key in self._files:
                 continue
-            if is_packed(seen.path):
-                # Not while it may be written, nor before those that are there have their places.
-                if self._looks == 1 or seen.path.with_suffix("") in paths:
-                    continue
-                if known := await asyncio.to_thread(self._packed_rest, seen):
-                    shape = self._outlet.shape_of(self._source)
-                    self._files[seen.key] = ContentFile(seen, known.stream, known, shape)
-            elif seen.inode in self._before:
+            if not is_packed(seen.path) and seen.inode in self._before:
                 file = self._file(seen)
                 if file.place.epoch:
                     self._files[seen.key] = file
+                    continue
+            # No copy while it may be packed, nor before those that are there have their places.
+            if self._looks == 1 or (is_packed(seen.path) and seen.path.with_suffix("") in paths):
+                continue
+            if known := await asyncio.to_thread(self._copied, seen):
+                shape = self._outlet.shape_of(self._source)
+                self._files[seen.key] = ContentFile(seen, known.stream, known, shape)
 
     async def _give_up(self, without_room: set[int]) -> None:
         """What was followed before and is nowhere may have had more; inodes of what is there."""
@@ -211,16 +217,16 @@ class _Followed:
             await self._outlet.forget(self._source, known)
         self._before = {}
 
-    def _packed_rest(self, seen: Seen) -> Position | None:
-        """The place in a packed file of what it was when it was followed; None if it never was."""
-        if seen.signature in self._unpacked:
+    def _copied(self, seen: Seen) -> Position | None:
+        """The place in a copy, packed or not, of what was followed; None if it never was."""
+        if seen.signature in self._looked_into:
             return None
-        self._unpacked.add(seen.signature)
         places = [known for several in self._before.values() for known in several]
         try:
-            with closing(Content(seen.path, is_packed=True)) as file:
+            with closing(Content(seen.path, is_packed=is_packed(seen.path))) as file:
                 epochs = ((one, Epoch.read(one.epoch)) for one in places)
                 known = next((one for one, it in epochs if file.holds(it, one.offset)), None)
+                self._looked_into.add(seen.signature)
                 return self._take(known) if file.key == seen.key else None
         except OSError:
             return None

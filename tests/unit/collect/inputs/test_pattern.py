@@ -1,6 +1,7 @@
 """Files of a pattern are followed as they come and go; each line is delivered once."""
 
 import asyncio
+import errno
 import gzip
 import os
 import resource
@@ -574,3 +575,48 @@ def test_a_followed_file_that_was_read_and_rotated_is_no_loss_after_a_restart(
 
 def ended(kept: Kept) -> bool:
     return [place.offset for place in kept.places.known.values()] == [ENDED]
+
+
+def test_a_copy_of_a_file_cut_to_nothing_while_the_sensor_is_down_is_read_to_its_end(
+    logs: Path, kept: Kept
+) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "1")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "1")
+        append(logs / "a.log", "2")
+        (logs / "a.log.1").write_bytes((logs / "a.log").read_bytes())
+        (logs / "a.log").write_text("new\n")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "2", "new")
+            await until(lambda: len(kept.places.known) == 1, "the copy is forgotten")
+
+    asyncio.run(run())
+    assert sorted(kept.texts) == ["1", "2", "new"]
+    assert kept.losses == []
+
+
+def test_a_packed_file_that_cannot_be_opened_once_is_tried_again(
+    logs: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failed = os.open, []
+
+    def opened(path: str, *flags: int, **more: int) -> int:
+        if str(path).endswith(".gz") and not failed:
+            failed.append(path)
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real(path, *flags, **more)
+
+    async def run() -> None:
+        append(logs / "a.log", "1")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "1")
+        append(logs / "a.log", "2")
+        pack(logs / "a.log", "a.log.1.gz")
+        append(logs / "a.log", "3")
+        monkeypatch.setattr(os, "open", opened)
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "2", "3")
+
+    asyncio.run(run())
+    assert failed
