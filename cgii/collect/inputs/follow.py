@@ -64,6 +64,7 @@ class FollowedFile:
         self._shape = shape
         self._cutter = shape.cutter()
         self._idle_polls = 0
+        self._told_damage = False  # of this content
 
     def close(self) -> None:
         """Let go of the file; `poll` would open it again where it was."""
@@ -110,7 +111,8 @@ class FollowedFile:
         return []
 
     def _at_end(self, file: Content) -> list[Line]:
-        self.missed |= file.is_damaged
+        self.missed |= file.is_damaged and not self._told_damage
+        self._told_damage |= file.is_damaged
         if not self._was_renamed(file):
             return self.idle()
         rest = list(self._lines(self._cutter.end()))
@@ -138,9 +140,11 @@ class FollowedFile:
                 file = Content(path, is_packed=is_packed(path))
             except FileNotFoundError:
                 continue
-            if self._start(file, is_rest=self._is_where_we_were(file), is_new=path == self.path):
-                return True
-            file.close()
+            with _kept_if_begun(file) as begun:
+                is_rest = self._is_where_we_were(file)
+                if self._start(file, is_rest=is_rest, is_new=path == self.path):
+                    begun.pop_all()
+                    return True
         return False
 
     def _look_for_earlier(self) -> None:
@@ -160,11 +164,12 @@ class FollowedFile:
         except OSError:
             self.missed = True
             return False
-        if file.key == seen.key and self._start(file, is_rest=is_rest, is_new=not is_rest):
-            return True
-        # It was renamed once more; or there is no line in it.
-        self.missed |= file.key != seen.key or (not is_rest and file.read(1, 0) != b"")
-        file.close()
+        with _kept_if_begun(file) as begun:
+            if file.key == seen.key and self._start(file, is_rest=is_rest, is_new=not is_rest):
+                begun.pop_all()
+                return True
+            # It was renamed once more; or there is no line in it.
+            self.missed |= file.key != seen.key or (not is_rest and file.read(1, 0) != b"")
         return False
 
     def _candidates(self) -> Iterator[Path]:
@@ -213,6 +218,7 @@ class FollowedFile:
         self._cutter = self._shape.cutter()
         self._cutter.resume(self._offset, file.read)
         self._idle_polls = 0
+        self._told_damage = False
         self._file = file
         return True
 
@@ -235,3 +241,10 @@ class FollowedFile:
         if not self._earlier:  # else who falls before the next one is read looks from here
             self.left = self._at
         self.close()
+
+
+def _kept_if_begun(file: Content) -> contextlib.ExitStack:
+    """Closes the file at its end, also when it cannot be read, unless that is taken back."""
+    held = contextlib.ExitStack()
+    held.callback(file.close)
+    return held

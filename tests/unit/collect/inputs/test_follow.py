@@ -1,5 +1,7 @@
 """A followed file gives every line once, through rotation, truncation and restarts."""
 
+import contextlib
+import errno
 import gzip
 import os
 import shutil
@@ -315,3 +317,39 @@ def test_what_rotated_later_is_read_though_the_path_comes_after_the_start(
     append(path, "four\n")
     assert texts(read_all(file)) == [b"three", b"four"]
     assert not file.missed
+
+
+def test_a_damaged_packed_file_is_missed_once(path: Path) -> None:
+    append(path, "".join(f"{number} {os.urandom(40).hex()}\n" for number in range(4_000)))
+    first = read_all(FollowedFile(path))[0]
+    packed = rotate(path, "auth.log.1", at=1)
+    os.truncate(packed, packed.stat().st_size // 2)
+    path.touch()
+    file = FollowedFile(path, first.after)
+    told = int(not file.poll())
+    path.unlink()  # so that the packed one stays open
+    for _ in range(5):
+        read_all(file)
+        told, file.missed = told + file.missed, False
+    assert told == 1
+
+
+def test_a_file_that_cannot_be_read_takes_no_descriptor(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(path, "one\n")
+    last = read_all(FollowedFile(path))[-1]
+    rotate(path, "auth.log.1", at=1, pack=False)
+
+    def broken(*_: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    for place in (None, last.after):
+        monkeypatch.setattr(os, "pread", broken)
+        files = len(os.listdir("/proc/self/fd"))
+        file = FollowedFile(path, place)
+        for there in (path.with_name("auth.log.1"), path):  # the renamed one; then the path too
+            append(there, "more\n")
+            with contextlib.suppress(OSError):
+                file.poll()
+        assert len(os.listdir("/proc/self/fd")) == files
