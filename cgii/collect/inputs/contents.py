@@ -132,7 +132,7 @@ def rotated_since(path: Path, epoch: str, offset: int) -> list[Seen]:
     Its old contents lie beside it, packed or not. Ours has the inode, or else the beginning; what
     rotation named and what changed later was never seen. Empty if ours is not there.
     """
-    names = islice(path.parent.glob(f"{glob.escape(path.name)}?*"), limits.FOLLOW_SIBLINGS_MAX)
+    names = islice(path.parent.glob(f"{glob.escape(path.name)}?*"), limits.FOLLOW_LOOKED_AT_MAX)
     beside = looked_at(map(str, names))
     plain = {seen.path for seen in beside}
     beside = [
@@ -142,11 +142,12 @@ def rotated_since(path: Path, epoch: str, offset: int) -> list[Seen]:
     ]
     inode = Epoch.read(epoch).inode
     likely = sorted(beside, key=lambda seen: (f"{seen.inode:x}" != inode, -seen.changed_ns))
+    likely = likely[: limits.FOLLOW_SIBLINGS_MAX]  # each is opened
     ours = next((seen for seen in likely if holds(seen, epoch, offset)), None)
     if ours is None:
         return []
     later = [
-        seen for seen in beside
+        seen for seen in likely
         if seen.changed_ns > ours.changed_ns and ROTATED.fullmatch(seen.path.name, len(path.name))
     ]  # fmt: skip
     return [ours, *sorted(later, key=lambda seen: seen.changed_ns)]

@@ -353,3 +353,19 @@ def test_a_file_that_cannot_be_read_takes_no_descriptor(
             with contextlib.suppress(OSError):
                 file.poll()
         assert len(os.listdir("/proc/self/fd")) == files
+
+
+def test_of_many_old_files_the_newest_are_looked_into(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.FOLLOW_SIBLINGS_MAX", 3)
+    append(path, "one\ntwo\n")
+    first = read_all(FollowedFile(path))[0]
+    rotate(path, "auth.log-20261130", at=100)
+    for day in range(20):
+        append(path, f"old {day}\n")
+        rotate(path, f"auth.log-202601{day + 10}", at=day)
+    append(path, "new\n")
+    file = FollowedFile(path, first.after)
+    assert texts(read_all(file)) == [b"two", b"new"]
+    assert not file.missed
