@@ -126,11 +126,13 @@ def is_packed(path: Path) -> bool:
     return path.suffix == PACKED
 
 
-def rotated_since(path: Path, epoch: str, offset: int) -> list[Seen]:
+def rotated_since(path: Path, epoch: str, offset: int) -> tuple[list[Seen], bool]:
     """Where the content is that `path` had, and what it had between that one and now, in order.
 
     Its old contents lie beside it, packed or not. Ours has the inode, or else the beginning; what
-    rotation named and what changed later was never seen. Empty if ours is not there.
+    rotation named and what changed later was never seen. Empty if ours is not there. Then whether
+    ours is in doubt: its inode is gone, and the one before it would do as well (a long heading and
+    records of one length).
     """
     names = islice(path.parent.glob(f"{glob.escape(path.name)}?*"), limits.FOLLOW_LOOKED_AT_MAX)
     beside = looked_at(map(str, names))
@@ -143,14 +145,17 @@ def rotated_since(path: Path, epoch: str, offset: int) -> list[Seen]:
     inode = Epoch.read(epoch).inode
     likely = sorted(beside, key=lambda seen: (f"{seen.inode:x}" != inode, -seen.changed_ns))
     likely = likely[: limits.FOLLOW_SIBLINGS_MAX]  # each is opened
-    ours = next((seen for seen in likely if holds(seen, epoch, offset)), None)
-    if ours is None:
-        return []
+    at = next((at for at, seen in enumerate(likely) if holds(seen, epoch, offset)), None)
+    if at is None:
+        return [], False
+    ours, before = likely[at], likely[at + 1 : at + 2]
+    is_ours = offset >= ENDED or f"{ours.inode:x}" == inode
+    is_in_doubt = not is_ours and any(holds(seen, epoch, offset) for seen in before)
     later = [
         seen for seen in likely
         if seen.changed_ns > ours.changed_ns and ROTATED.fullmatch(seen.path.name, len(path.name))
     ]  # fmt: skip
-    return [ours, *sorted(later, key=lambda seen: seen.changed_ns)]
+    return [ours, *sorted(later, key=lambda seen: seen.changed_ns)], is_in_doubt
 
 
 def _hash(beginning: bytes) -> str:

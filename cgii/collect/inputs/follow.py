@@ -154,7 +154,9 @@ class FollowedFile:
         with contextlib.suppress(FileNotFoundError), closing(Content(self.path)) as file:
             self._earlier = []
             if not self._is_where_we_were(file):
-                found = rotated_since(self.path, self._at.epoch, self._at.offset)
+                place = self._at
+                found, is_in_doubt = rotated_since(self.path, place.epoch, place.offset)
+                self.missed |= is_in_doubt and self._owes
                 self._earlier = found if self._owes else found[1:]
 
     def _open_earlier(self, seen: Seen) -> bool:

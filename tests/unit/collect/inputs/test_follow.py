@@ -369,3 +369,21 @@ def test_of_many_old_files_the_newest_are_looked_into(
     file = FollowedFile(path, first.after)
     assert texts(read_all(file)) == [b"two", b"new"]
     assert not file.missed
+
+
+@pytest.mark.parametrize("days", [1, 2])
+def test_of_two_packed_files_that_may_hold_the_rest_one_is_read_and_a_loss_is_told(
+    path: Path, days: int
+) -> None:
+    heading = ",".join(f"column_{number:03}" for number in range(30))
+    append(path, f"{heading}\n11,1\n")
+    last = read_all(FollowedFile(path))[-1]
+    append(path, "11,2\n")
+    rotate(path, "auth.log.2", at=1)
+    if days == 2:
+        append(path, f"{heading}\n12,1\n12,2\n")
+        rotate(path, "auth.log.1", at=2)
+    append(path, f"{heading}\n13,1\n")
+    file = FollowedFile(path, last.after)
+    assert texts(read_all(file))[0] == b"1%d,2" % days
+    assert file.missed == (days == 2)
