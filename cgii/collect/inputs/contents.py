@@ -113,9 +113,11 @@ class Content:
 
 
 def holds(seen: Seen, epoch: str, offset: int) -> bool:
-    """Whether a file, packed or not, is a copy of what an epoch names, as `Content.holds`."""
+    """As `Content.holds`, of a file, packed or not; of an ended content the beginning is enough."""
     with suppress(OSError), closing(Content(seen.path, is_packed=is_packed(seen.path))) as content:
-        return content.key == seen.key and content.holds(Epoch.read(epoch), offset)
+        known = Epoch.read(epoch)
+        has_it = content.begins(known) if offset >= ENDED else content.holds(known, offset)
+        return content.key == seen.key and has_it
     return False
 
 
@@ -124,13 +126,15 @@ def is_packed(path: Path) -> bool:
     return path.suffix == PACKED
 
 
-def rotated_since(path: Path, epoch: str, offset: int) -> list[Seen]:
+def rotated_since(path: Path, epoch: str, offset: int) -> tuple[list[Seen], bool]:
     """Where the content is that `path` had, and what it had between that one and now, in order.
 
     Its old contents lie beside it, packed or not. Ours has the inode, or else the beginning; what
-    rotation named and what changed later was never seen. Empty if ours is not there.
+    rotation named and what changed later was never seen. Empty if ours is not there. Then whether
+    ours is in doubt: its inode is gone, and the one before it would do as well (a long heading and
+    records of one length).
     """
-    names = islice(path.parent.glob(f"{glob.escape(path.name)}?*"), limits.FOLLOW_SIBLINGS_MAX)
+    names = islice(path.parent.glob(f"{glob.escape(path.name)}?*"), limits.FOLLOW_LOOKED_AT_MAX)
     beside = looked_at(map(str, names))
     plain = {seen.path for seen in beside}
     beside = [
@@ -140,14 +144,18 @@ def rotated_since(path: Path, epoch: str, offset: int) -> list[Seen]:
     ]
     inode = Epoch.read(epoch).inode
     likely = sorted(beside, key=lambda seen: (f"{seen.inode:x}" != inode, -seen.changed_ns))
-    ours = next((seen for seen in likely if holds(seen, epoch, offset)), None)
-    if ours is None:
-        return []
+    likely = likely[: limits.FOLLOW_SIBLINGS_MAX]  # each is opened
+    at = next((at for at, seen in enumerate(likely) if holds(seen, epoch, offset)), None)
+    if at is None:
+        return [], False
+    ours, before = likely[at], likely[at + 1 : at + 2]
+    is_ours = offset >= ENDED or f"{ours.inode:x}" == inode
+    is_in_doubt = not is_ours and any(holds(seen, epoch, offset) for seen in before)
     later = [
-        seen for seen in beside
+        seen for seen in likely
         if seen.changed_ns > ours.changed_ns and ROTATED.fullmatch(seen.path.name, len(path.name))
     ]  # fmt: skip
-    return [ours, *sorted(later, key=lambda seen: seen.changed_ns)]
+    return [ours, *sorted(later, key=lambda seen: seen.changed_ns)], is_in_doubt
 
 
 def _hash(beginning: bytes) -> str:

@@ -57,12 +57,14 @@ class FollowedFile:
         self._file: Content | None = None
         self._head = b""
         self.missed = False  # lines that nobody can count
+        self.left: Position | None = None  # of a content that ended: to be kept by the caller
         # A content of the run before whose rest was not found yet; where it and others may lie.
         self._owes = position is not None and position.offset < ENDED
-        self._earlier: list[Seen] | None = None
+        self._earlier: list[Seen] | None = None if position is not None else []
         self._shape = shape
         self._cutter = shape.cutter()
         self._idle_polls = 0
+        self._told_damage = False  # of this content
 
     def close(self) -> None:
         """Let go of the file; `poll` would open it again where it was."""
@@ -109,7 +111,8 @@ class FollowedFile:
         return []
 
     def _at_end(self, file: Content) -> list[Line]:
-        self.missed |= file.is_damaged
+        self.missed |= file.is_damaged and not self._told_damage
+        self._told_damage |= file.is_damaged
         if not self._was_renamed(file):
             return self.idle()
         rest = list(self._lines(self._cutter.end()))
@@ -125,7 +128,7 @@ class FollowedFile:
                 yield Line(data.rstrip(b"\r"), self._seq - 1, self._at)
 
     def _open(self) -> bool:
-        if self._owes and self._earlier is None:
+        if self._earlier is None:
             self._look_for_earlier()
         while self._earlier:
             if self._open_earlier(self._earlier.pop(0)):
@@ -137,9 +140,11 @@ class FollowedFile:
                 file = Content(path, is_packed=is_packed(path))
             except FileNotFoundError:
                 continue
-            if self._start(file, is_rest=self._is_where_we_were(file), is_new=path == self.path):
-                return True
-            file.close()
+            with _kept_if_begun(file) as begun:
+                is_rest = self._is_where_we_were(file)
+                if self._start(file, is_rest=is_rest, is_new=path == self.path):
+                    begun.pop_all()
+                    return True
         return False
 
     def _look_for_earlier(self) -> None:
@@ -149,7 +154,10 @@ class FollowedFile:
         with contextlib.suppress(FileNotFoundError), closing(Content(self.path)) as file:
             self._earlier = []
             if not self._is_where_we_were(file):
-                self._earlier = rotated_since(self.path, self._at.epoch, self._at.offset)
+                place = self._at
+                found, is_in_doubt = rotated_since(self.path, place.epoch, place.offset)
+                self.missed |= is_in_doubt and self._owes
+                self._earlier = found if self._owes else found[1:]
 
     def _open_earlier(self, seen: Seen) -> bool:
         is_rest = self._owes
@@ -158,11 +166,12 @@ class FollowedFile:
         except OSError:
             self.missed = True
             return False
-        if file.key == seen.key and self._start(file, is_rest=is_rest, is_new=not is_rest):
-            return True
-        # It was renamed once more; or there is no line in it.
-        self.missed |= file.key != seen.key or (not is_rest and file.read(1, 0) != b"")
-        file.close()
+        with _kept_if_begun(file) as begun:
+            if file.key == seen.key and self._start(file, is_rest=is_rest, is_new=not is_rest):
+                begun.pop_all()
+                return True
+            # It was renamed once more; or there is no line in it.
+            self.missed |= file.key != seen.key or (not is_rest and file.read(1, 0) != b"")
         return False
 
     def _candidates(self) -> Iterator[Path]:
@@ -211,6 +220,7 @@ class FollowedFile:
         self._cutter = self._shape.cutter()
         self._cutter.resume(self._offset, file.read)
         self._idle_polls = 0
+        self._told_damage = False
         self._file = file
         return True
 
@@ -230,4 +240,13 @@ class FollowedFile:
     def _leave(self) -> None:
         # The place stays known: the same content under the same path is then a new generation.
         self._at = Position(self.stream, self._epoch, ENDED, self._seq)
+        if not self._earlier:  # else who falls before the next one is read looks from here
+            self.left = self._at
         self.close()
+
+
+def _kept_if_begun(file: Content) -> contextlib.ExitStack:
+    """Closes the file at its end, also when it cannot be read, unless that is taken back."""
+    held = contextlib.ExitStack()
+    held.callback(file.close)
+    return held

@@ -56,6 +56,7 @@ class Follow:
                 for line in lines:
                     raw = Raw(line.seq, line.data, f"{file.path}:{line.seq + 1}")
                     await outlet.put(self.source, raw, line.after, len(line.data))
+                await keep_left(file, self.source, outlet)
                 if not lines:
                     await wait(stop, limits.FOLLOW_POLL_SECONDS)
                 else:
@@ -69,6 +70,13 @@ async def tell_missed(file: FollowedFile, outlet: Outlet) -> None:
     if file.missed:
         file.missed = False
         await tell_rotated(outlet, 1, file=str(file.path))
+
+
+async def keep_left(file: FollowedFile, source: str, outlet: Outlet) -> None:
+    """Have it known that a content was read to its end: nobody need look for it after a restart."""
+    if file.left is not None:
+        left, file.left = file.left, None
+        await outlet.reach(source, left)
 
 
 async def tell_rotated(outlet: Outlet, contents: int, **facts: str) -> None:

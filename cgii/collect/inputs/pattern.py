@@ -18,7 +18,7 @@ from cgii.base import limits, logs
 from cgii.base.ids import token
 from cgii.collect.inputs.contents import ENDED, Content, Epoch, is_packed
 from cgii.collect.inputs.follow import FollowedFile, Line, Position
-from cgii.collect.inputs.following import WAY, tell_missed, tell_rotated, wait
+from cgii.collect.inputs.following import WAY, keep_left, tell_missed, tell_rotated, wait
 from cgii.collect.inputs.left_out import LeftOut
 from cgii.collect.inputs.matching import Seen, beside, matching, newest
 from cgii.collect.inputs.outlet import Outlet, at_start, short
@@ -96,6 +96,12 @@ class ContentFile(FollowedFile):
     def _was_renamed(self, file: Content) -> bool:
         return False  # it is the same content, and the pattern finds the new one
 
+    def _is_where_we_were(self, file: Content) -> bool:
+        known = self._at
+        if known is not None and Epoch.read(known.epoch).inode != f"{file.key[1]:x}":
+            return file.holds(Epoch.read(known.epoch), known.offset)  # a copy of it
+        return super()._is_where_we_were(file)
+
     def _look_for_earlier(self) -> None:
         self._earlier = []  # a place is given only with the content that it lies in
 
@@ -125,7 +131,7 @@ class _Followed:
             if inode := known.epoch.partition(".")[0]:
                 self._before.setdefault(int(inode, 16), []).append(known)
         self._looks = 0
-        self._unpacked: set[str] = set()  # signatures of packed files that were looked into
+        self._looked_into: set[str] = set()  # signatures of what may be a copy
         self._opened: list[ContentFile] = []
         self._is_short = False  # of descriptors
         # Files that were read to their end and gave way, with their places.
@@ -186,37 +192,41 @@ class _Followed:
         for seen in there:
             if seen.key in keys or seen.key in self._files:
                 continue
-            if is_packed(seen.path):
-                # Not while it may be written, nor before those that are there have their places.
-                if self._looks == 1 or seen.path.with_suffix("") in paths:
-                    continue
-                if known := await asyncio.to_thread(self._packed_rest, seen):
-                    shape = self._outlet.shape_of(self._source)
-                    self._files[seen.key] = ContentFile(seen, known.stream, known, shape)
-            elif seen.inode in self._before:
+            if not is_packed(seen.path) and seen.inode in self._before:
                 file = self._file(seen)
                 if file.place.epoch:
                     self._files[seen.key] = file
+                    continue
+            # No copy while it may be packed, nor before those that are there have their places.
+            if self._looks == 1 or (is_packed(seen.path) and seen.path.with_suffix("") in paths):
+                continue
+            if known := await asyncio.to_thread(self._copied, seen):
+                shape = self._outlet.shape_of(self._source)
+                self._files[seen.key] = ContentFile(seen, known.stream, known, shape)
 
     async def _give_up(self, without_room: set[int]) -> None:
         """What was followed before and is nowhere may have had more; inodes of what is there."""
-        gone = sum(len(self._before[inode]) for inode in self._before.keys() - without_room)
+        gone = sum(
+            place.offset < ENDED
+            for inode in self._before.keys() - without_room
+            for place in self._before[inode]
+        )
         if gone:
             await tell_rotated(self._outlet, gone, pattern=self._pattern)
         for known in [known for places in self._before.values() for known in places]:
             await self._outlet.forget(self._source, known)
         self._before = {}
 
-    def _packed_rest(self, seen: Seen) -> Position | None:
-        """The place in a packed file of what it was when it was followed; None if it never was."""
-        if seen.signature in self._unpacked:
+    def _copied(self, seen: Seen) -> Position | None:
+        """The place in a copy, packed or not, of what was followed; None if it never was."""
+        if seen.signature in self._looked_into:
             return None
-        self._unpacked.add(seen.signature)
         places = [known for several in self._before.values() for known in several]
         try:
-            with closing(Content(seen.path, is_packed=True)) as file:
+            with closing(Content(seen.path, is_packed=is_packed(seen.path))) as file:
                 epochs = ((one, Epoch.read(one.epoch)) for one in places)
                 known = next((one for one, it in epochs if file.holds(it, one.offset)), None)
+                self._looked_into.add(seen.signature)
                 return self._take(known) if file.key == seen.key else None
         except OSError:
             return None
@@ -288,6 +298,7 @@ class _Followed:
             self._warn(f"a file cannot be followed: {error.strerror}", str(file.path))
             return []
         await tell_missed(file, self._outlet)
+        await keep_left(file, self._source, self._outlet)  # which comes without lines here
         if file.is_open and not was_open:
             self._opened.append(file)
             self._is_short = file.takes_a_late_descriptor

@@ -1,5 +1,7 @@
 """A followed file gives every line once, through rotation, truncation and restarts."""
 
+import contextlib
+import errno
 import gzip
 import os
 import shutil
@@ -268,3 +270,120 @@ def test_a_damaged_packed_file_gives_what_it_has_and_is_missed(path: Path) -> No
     assert 1_000 < len(lines) < 4_000
     assert texts(lines)[-1] == b"new"
     assert file.missed
+
+
+def test_a_content_that_ended_is_no_loss_wherever_it_went(path: Path) -> None:
+    append(path, "one\n")
+    file = FollowedFile(path)
+    read_all(file)
+    rotate(path, "auth.log.1", at=1, pack=False)
+    append(path, "")
+    assert read_all(file) == []
+    place = file.left
+    assert place is not None
+    path.with_name("auth.log.1").unlink()
+    append(path, "two\n")
+    again = FollowedFile(path, place)
+    assert identities(read_all(again)) == identities(read_all(file))
+    assert not again.missed
+
+
+def test_what_rotated_after_a_content_that_ended_is_read(path: Path) -> None:
+    append(path, "one\n")
+    file = FollowedFile(path)
+    read_all(file)
+    rotate(path, "auth.log.2", at=1, pack=False)
+    append(path, "")
+    read_all(file)
+    append(path, "two\n")
+    rotate(path, "auth.log.1", at=2)
+    append(path, "three\n")
+    assert texts(read_all(FollowedFile(path, file.left))) == [b"two", b"three"]
+
+
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_what_rotated_later_is_read_though_the_path_comes_after_the_start(
+    path: Path, is_finished: bool
+) -> None:
+    append(path, "one\n")
+    last = read_all(FollowedFile(path))[-1]
+    rest = [] if is_finished else [b"two"]
+    append(path, "" if is_finished else "two\n")
+    rotate(path, "auth.log.2", at=1, pack=False)
+    append(path, "three\n")
+    rotate(path, "auth.log.1", at=2, pack=False)
+    file = FollowedFile(path, last.after)
+    assert texts(read_all(file)) == rest
+    append(path, "four\n")
+    assert texts(read_all(file)) == [b"three", b"four"]
+    assert not file.missed
+
+
+def test_a_damaged_packed_file_is_missed_once(path: Path) -> None:
+    append(path, "".join(f"{number} {os.urandom(40).hex()}\n" for number in range(4_000)))
+    first = read_all(FollowedFile(path))[0]
+    packed = rotate(path, "auth.log.1", at=1)
+    os.truncate(packed, packed.stat().st_size // 2)
+    path.touch()
+    file = FollowedFile(path, first.after)
+    told = int(not file.poll())
+    path.unlink()  # so that the packed one stays open
+    for _ in range(5):
+        read_all(file)
+        told, file.missed = told + file.missed, False
+    assert told == 1
+
+
+def test_a_file_that_cannot_be_read_takes_no_descriptor(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(path, "one\n")
+    last = read_all(FollowedFile(path))[-1]
+    rotate(path, "auth.log.1", at=1, pack=False)
+
+    def broken(*_: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    for place in (None, last.after):
+        monkeypatch.setattr(os, "pread", broken)
+        files = len(os.listdir("/proc/self/fd"))
+        file = FollowedFile(path, place)
+        for there in (path.with_name("auth.log.1"), path):  # the renamed one; then the path too
+            append(there, "more\n")
+            with contextlib.suppress(OSError):
+                file.poll()
+        assert len(os.listdir("/proc/self/fd")) == files
+
+
+def test_of_many_old_files_the_newest_are_looked_into(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.FOLLOW_SIBLINGS_MAX", 3)
+    append(path, "one\ntwo\n")
+    first = read_all(FollowedFile(path))[0]
+    rotate(path, "auth.log-20261130", at=100)
+    for day in range(20):
+        append(path, f"old {day}\n")
+        rotate(path, f"auth.log-202601{day + 10}", at=day)
+    append(path, "new\n")
+    file = FollowedFile(path, first.after)
+    assert texts(read_all(file)) == [b"two", b"new"]
+    assert not file.missed
+
+
+@pytest.mark.parametrize("days", [1, 2])
+def test_of_two_packed_files_that_may_hold_the_rest_one_is_read_and_a_loss_is_told(
+    path: Path, days: int
+) -> None:
+    heading = ",".join(f"column_{number:03}" for number in range(30))
+    append(path, f"{heading}\n11,1\n")
+    last = read_all(FollowedFile(path))[-1]
+    append(path, "11,2\n")
+    rotate(path, "auth.log.2", at=1)
+    if days == 2:
+        append(path, f"{heading}\n12,1\n12,2\n")
+        rotate(path, "auth.log.1", at=2)
+    append(path, f"{heading}\n13,1\n")
+    file = FollowedFile(path, last.after)
+    assert texts(read_all(file))[0] == b"1%d,2" % days
+    assert file.missed == (days == 2)

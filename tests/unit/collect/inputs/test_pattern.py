@@ -1,6 +1,7 @@
 """Files of a pattern are followed as they come and go; each line is delivered once."""
 
 import asyncio
+import errno
 import gzip
 import os
 import resource
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cgii.base.counters import EVENTS_DROPPED, total
+from cgii.collect.inputs.contents import ENDED
 from cgii.collect.inputs.following import Follow
 from cgii.collect.inputs.matching import matching
 from cgii.collect.inputs.pattern import FollowPattern
@@ -530,3 +532,91 @@ def test_no_linked_folder_is_looked_into(tmp_path: Path) -> None:
     assert names("real/*/*.log") == ["a.log"]
     assert names("log/sub") == ["a.log"]
     assert names("real/linked/*.log") == ["secret.log"]
+
+
+def test_a_copied_and_cut_file_that_was_read_is_no_loss_after_a_restart(
+    logs: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.FOLLOW_FORGET_LOOKS", 3)
+
+    async def run() -> None:
+        append(logs / "a.log", "1")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "1")
+            os.truncate(logs / "a.log", 0)
+            await until(lambda: ended(kept), "the end is kept")
+        async with collecting(kept, follow(logs, "*.log")):
+            await until(lambda: not kept.places.known, "it is forgotten")
+
+    asyncio.run(run())
+    assert kept.losses == []
+
+
+def test_a_followed_file_that_was_read_and_rotated_is_no_loss_after_a_restart(
+    logs: Path, kept: Kept
+) -> None:
+    path = logs / "a.log"
+
+    async def run() -> None:
+        append(path, "1")
+        async with collecting(kept, Follow("web_access", path)):
+            await has(kept, "1")
+            path.rename(logs / "a.log.1")
+            path.touch()
+            await until(lambda: ended(kept), "the end is kept")
+        (logs / "a.log.1").unlink()
+        append(path, "2")
+        async with collecting(kept, Follow("web_access", path)):
+            await has(kept, "2")
+
+    asyncio.run(run())
+    assert kept.losses == []
+
+
+def ended(kept: Kept) -> bool:
+    return [place.offset for place in kept.places.known.values()] == [ENDED]
+
+
+def test_a_copy_of_a_file_cut_to_nothing_while_the_sensor_is_down_is_read_to_its_end(
+    logs: Path, kept: Kept
+) -> None:
+    async def run() -> None:
+        append(logs / "a.log", "1")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "1")
+        append(logs / "a.log", "2")
+        (logs / "a.log.1").write_bytes((logs / "a.log").read_bytes())
+        (logs / "a.log").write_text("new\n")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "2", "new")
+            await until(lambda: len(kept.places.known) == 1, "the copy is forgotten")
+
+    asyncio.run(run())
+    assert sorted(kept.texts) == ["1", "2", "new"]
+    assert kept.losses == []
+
+
+def test_a_packed_file_that_cannot_be_opened_once_is_tried_again(
+    logs: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failed = os.open, []
+
+    def opened(path: str, *flags: int, **more: int) -> int:
+        if str(path).endswith(".gz") and not failed:
+            failed.append(path)
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real(path, *flags, **more)
+
+    async def run() -> None:
+        append(logs / "a.log", "1")
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "1")
+        append(logs / "a.log", "2")
+        pack(logs / "a.log", "a.log.1.gz")
+        append(logs / "a.log", "3")
+        monkeypatch.setattr(os, "open", opened)
+        async with collecting(kept, follow(logs, "*.log")):
+            await has(kept, "2", "3")
+
+    asyncio.run(run())
+    assert failed
