@@ -23,7 +23,7 @@ def restore_events(
         str, typer.Argument(help="Archivo apartado: su nombre en data/events, o una ruta.")
     ],
     delete: Annotated[
-        bool, typer.Option("--delete", help="Borra después el archivo apartado.")
+        bool, typer.Option("--delete", help="Borra después el archivo apartado, si se leyó entero.")
     ] = False,
 ) -> None:
     """Devuelve al almacén los eventos que aún se pueden leer de un archivo dañado y apartado."""
@@ -41,7 +41,7 @@ def restore_events(
         with centre.database.transaction() as session:
             centre.act(session, via="cli").record(
                 "events.restored", "events", file=path.name, read=read, new=sum(new),
-                damaged=damaged, deleted=delete,
+                damaged=damaged, deleted=delete and not damaged,
             )  # fmt: skip
     finally:
         salvage.close()
@@ -50,7 +50,13 @@ def restore_events(
         f"{path.name}: {read} eventos leídos, {sum(new)} devueltos, {read - sum(new)} ya estaban, "
         f"{damaged} dañados"
     )
-    if gap is not None:
+    if gap is not None and damaged:
+        typer.echo(
+            f"{path.name} no se borra: para lo que falta, pruebe con `sqlite3 {path} .recover` o "
+            "con la copia de un respaldo, y bórrelo a mano cuando ya no lo necesite.",
+            err=True,
+        )
+    elif gap is not None:
         drop(folder, gap)
         typer.echo(f"{path.name}: borrado")
     if damaged:

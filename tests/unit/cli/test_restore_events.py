@@ -1,5 +1,7 @@
 """`cgii restore-events`: what a damaged month still has comes back, however it is damaged."""
 
+import contextlib
+import json
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -86,6 +88,19 @@ def test_what_lies_around_damaged_pages_comes_back(
     assert f"{len(back)} devueltos, 0 ya estaban, {COUNT - len(back)} dañados" in done.stdout
     assert all(back[event.id] == event for event in events if event.id in back)
     assert {events[0].id, events[-1].id} <= back.keys()
+
+
+def test_a_file_of_which_something_was_not_read_is_not_deleted(aside: Path, tmp_path: Path) -> None:
+    _damage(aside, "document", 1)
+    done = _run(NAME, "--delete")
+    assert done.exit_code == 3, done.output
+    assert aside.exists()
+    assert f"{NAME} no se borra: para lo que falta, pruebe con `sqlite3 {aside} .recover`" in (
+        done.output
+    )
+    with contextlib.closing(sqlite3.connect(tmp_path / "cgii.sqlite")) as db:
+        sql = "SELECT data FROM audit_entry WHERE action = 'events.restored'"
+        assert json.loads(db.execute(sql).fetchone()[0])["deleted"] is False
 
 
 def test_the_file_is_left_as_it_was(aside: Path) -> None:
