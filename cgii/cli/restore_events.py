@@ -15,7 +15,7 @@ from cgii.store.events import EventStore
 from cgii.store.events_aside import drop, set_aside
 from cgii.store.events_salvage import Salvage
 
-INCOMPLETE = 3  # the return code when some events could not be read
+INCOMPLETE = 3  # the return code when events could not be read, or nobody knows how many
 
 
 def restore_events(
@@ -38,10 +38,12 @@ def restore_events(
         with shown_steps() as told:
             told(f"{path.name}: se leen", _written(salvage, centre.events, new), None)
         read, damaged = salvage.read, salvage.damaged
+        counted = salvage.is_counted
+        whole = counted and not damaged
         with centre.database.transaction() as session:
             centre.act(session, via="cli").record(
                 "events.restored", "events", file=path.name, read=read, new=sum(new),
-                damaged=damaged, deleted=delete and not damaged,
+                damaged=damaged, deleted=delete and whole,
             )  # fmt: skip
     finally:
         salvage.close()
@@ -50,7 +52,13 @@ def restore_events(
         f"{path.name}: {read} eventos leídos, {sum(new)} devueltos, {read - sum(new)} ya estaban, "
         f"{damaged} dañados"
     )
-    if gap is not None and damaged:
+    if not counted:
+        typer.echo(
+            f"{path.name} ya no dice cuántos eventos tenía: pueden faltar más; compare con "
+            "la copia de un respaldo.",
+            err=True,
+        )
+    if gap is not None and not whole:
         typer.echo(
             f"{path.name} no se borra: para lo que falta, pruebe con `sqlite3 {path} .recover` o "
             "con la copia de un respaldo, y bórrelo a mano cuando ya no lo necesite.",
@@ -59,7 +67,7 @@ def restore_events(
     elif gap is not None:
         drop(folder, gap)
         typer.echo(f"{path.name}: borrado")
-    if damaged:
+    if not whole:
         raise typer.Exit(INCOMPLETE)
 
 

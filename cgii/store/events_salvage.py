@@ -44,10 +44,13 @@ class Salvage:
     @property
     def damaged(self) -> int:
         """How many events could not be read, as far as the file still says how many it had."""
-        told = 0
-        with suppress(sqlite3.Error, TypeError, ValueError):
-            told = int(self._db.execute("SELECT events FROM tally").fetchone()[0])
-        return max(self._failed, told - self.read)
+        return max(self._failed, (self._tally() or 0) - self.read)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the file still says how many events it had; else more may be missing."""
+        told = self._tally()
+        return told is not None and told >= self.read
 
     def batches(self) -> Iterator[list[Event]]:
         """The events in the order of their time, many at once."""
@@ -69,6 +72,11 @@ class Salvage:
         """Let go of the file."""
         self._db.close()
 
+    def _tally(self) -> int | None:
+        with suppress(sqlite3.Error, TypeError, ValueError, OverflowError):
+            return int(self._db.execute("SELECT events FROM tally").fetchone()[0])
+        return None
+
     def _rows(self) -> Iterator[tuple[Any, Any]]:
         """The id of each event and the number of its document."""
         at: int | None = _FIRST
@@ -85,6 +93,7 @@ class Salvage:
             try:
                 last = self._next(at)
             except sqlite3.DatabaseError:
+                self._failed += 1
                 at = self._after_damage(at)
                 continue
             if last is None:

@@ -103,6 +103,23 @@ def test_a_file_of_which_something_was_not_read_is_not_deleted(aside: Path, tmp_
         assert json.loads(db.execute(sql).fetchone()[0])["deleted"] is False
 
 
+def test_a_file_that_lost_its_tally_is_not_called_whole(aside: Path) -> None:
+    _damage(aside, "tally", 1)
+    done = _run(NAME, "--delete")
+    assert done.exit_code == 3, done.output
+    assert f"{COUNT} devueltos, 0 ya estaban, 0 dañados" in done.stdout
+    assert f"{NAME} ya no dice cuántos eventos tenía" in done.output
+    assert aside.exists()
+
+
+def test_each_damaged_stretch_counts_when_the_tally_is_lost(aside: Path) -> None:
+    _damage(aside, "tally", 1)
+    _damage(aside, "event", 2)
+    done = _run(NAME)
+    assert done.exit_code == 3, done.output
+    assert "0 ya estaban, 1 dañados" in done.stdout
+
+
 def test_the_file_is_left_as_it_was(aside: Path) -> None:
     before = aside.read_bytes()
     _run(NAME)
