@@ -52,6 +52,12 @@ def restore_events(
         f"{path.name}: {read} eventos leídos, {sum(new)} devueltos, {read - sum(new)} ya estaban, "
         f"{damaged} dañados"
     )
+    if salvage.unnamed:
+        typer.echo(
+            f"{path.name}: {salvage.unnamed} de los dañados no se devuelven porque su "
+            "identificador ya no es el suyo: podrían quedar guardados dos veces.",
+            err=True,
+        )
     if not counted:
         typer.echo(
             f"{path.name} ya no dice cuántos eventos tenía: pueden faltar más; compare con "
