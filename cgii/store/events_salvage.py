@@ -30,9 +30,16 @@ class Salvage:
         self.read = 0
         self.unnamed = 0  # of the damaged, those whose id is: stored, they would be there twice
         self._failed = 0
-        self._db = sqlite3.connect(
-            f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None
-        )
+        try:
+            self._db = sqlite3.connect(
+                f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None
+            )
+        except sqlite3.OperationalError as error:
+            raise Invalid(
+                "No se puede abrir {path}: compruebe que el usuario del centro tiene permiso de "
+                "leerlo.",
+                path=path,
+            ) from error
         try:
             self._db.execute("PRAGMA cell_size_check = ON")
             # Outside a transaction, damage that one statement meets would stop the others.

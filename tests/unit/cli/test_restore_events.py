@@ -18,6 +18,7 @@ from cgii.store.events_aside import set_aside
 from cgii.store.events_month import path_of
 from cgii.store.events_salvage import Salvage
 from tests.event_oracle import NOON, make_event
+from tests.unit.cli.test_read_only import bound_by_modes
 
 COUNT = 3_000
 NAME = "events-2026-11.sqlite.damaged-7"
@@ -244,3 +245,11 @@ def test_what_is_no_file_of_events_is_refused(
     done = _run(str(tmp_path / words[0]), *words[1:])
     assert isinstance(done.exception, Invalid)
     assert sentence in str(done.exception)
+
+
+def test_a_file_that_may_not_be_read_is_told(aside: Path) -> None:
+    aside.chmod(0)
+    with bound_by_modes():
+        done = _run(NAME)
+    assert isinstance(done.exception, Invalid)
+    assert f"No se puede abrir {aside}: compruebe" in str(done.exception)
