@@ -15,7 +15,7 @@ from cgii.store.events import EventStore
 from cgii.store.events_aside import drop, set_aside
 from cgii.store.events_salvage import Salvage
 
-INCOMPLETE = 3  # the return code when some events could not be read
+INCOMPLETE = 3  # the return code when events could not be read, or nobody knows how many
 
 
 def restore_events(
@@ -23,7 +23,7 @@ def restore_events(
         str, typer.Argument(help="Archivo apartado: su nombre en data/events, o una ruta.")
     ],
     delete: Annotated[
-        bool, typer.Option("--delete", help="Borra después el archivo apartado.")
+        bool, typer.Option("--delete", help="Borra después el archivo apartado, si se leyó entero.")
     ] = False,
 ) -> None:
     """Devuelve al almacén los eventos que aún se pueden leer de un archivo dañado y apartado."""
@@ -38,10 +38,12 @@ def restore_events(
         with shown_steps() as told:
             told(f"{path.name}: se leen", _written(salvage, centre.events, new), None)
         read, damaged = salvage.read, salvage.damaged
+        counted = salvage.is_counted
+        whole = counted and not damaged
         with centre.database.transaction() as session:
             centre.act(session, via="cli").record(
                 "events.restored", "events", file=path.name, read=read, new=sum(new),
-                damaged=damaged, deleted=delete,
+                damaged=damaged, deleted=delete and whole,
             )  # fmt: skip
     finally:
         salvage.close()
@@ -50,10 +52,28 @@ def restore_events(
         f"{path.name}: {read} eventos leídos, {sum(new)} devueltos, {read - sum(new)} ya estaban, "
         f"{damaged} dañados"
     )
-    if gap is not None:
+    if salvage.unnamed:
+        typer.echo(
+            f"{path.name}: {salvage.unnamed} de los dañados no se devuelven porque su "
+            "identificador ya no es el suyo: podrían quedar guardados dos veces.",
+            err=True,
+        )
+    if not counted:
+        typer.echo(
+            f"{path.name} ya no dice cuántos eventos tenía: pueden faltar más; compare con "
+            "la copia de un respaldo.",
+            err=True,
+        )
+    if gap is not None and not whole:
+        typer.echo(
+            f"{path.name} no se borra: para lo que falta, pruebe con `sqlite3 {path} .recover` o "
+            "con la copia de un respaldo, y bórrelo a mano cuando ya no lo necesite.",
+            err=True,
+        )
+    elif gap is not None:
         drop(folder, gap)
         typer.echo(f"{path.name}: borrado")
-    if damaged:
+    if not whole:
         raise typer.Exit(INCOMPLETE)
 
 

@@ -1,5 +1,7 @@
 """`cgii restore-events`: what a damaged month still has comes back, however it is damaged."""
 
+import contextlib
+import json
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from cgii.store.events_aside import set_aside
 from cgii.store.events_month import path_of
 from cgii.store.events_salvage import Salvage
 from tests.event_oracle import NOON, make_event
+from tests.unit.cli.test_read_only import bound_by_modes
 
 COUNT = 3_000
 NAME = "events-2026-11.sqlite.damaged-7"
@@ -54,6 +57,36 @@ def _damage(path: Path, table: str, pages: int) -> None:
             file.write(b"\xa5" * size)
 
 
+def _as_stored(position: int) -> bytes:
+    """The nine bytes that SQLite makes of a large key."""
+    value = position % 2**64
+    heads = (value >> 8 + 7 * place & 0x7F | 0x80 for place in reversed(range(8)))
+    return bytes([*heads, value & 0xFF])
+
+
+def _misplace(path: Path, number: int, position: int) -> None:
+    """Change the position of one row, where it is."""
+    db = sqlite3.connect(path)
+    sql = "SELECT position FROM event ORDER BY position LIMIT 1 OFFSET ?"
+    (before,) = db.execute(sql, (number,)).fetchone()
+    db.close()
+    _replace(path, "event", _as_stored(before), _as_stored(position))
+
+
+def _replace(path: Path, table: str, old: bytes, new: bytes) -> None:
+    """Change bytes in the pages of a table or index; in free space of a page, too."""
+    db = sqlite3.connect(path)
+    numbers = [row[0] for row in db.execute("SELECT pageno FROM dbstat WHERE name = ?", (table,))]
+    size = db.execute("PRAGMA page_size").fetchone()[0]
+    db.close()
+    content = path.read_bytes()
+    with path.open("r+b") as file:
+        for begin in ((number - 1) * size for number in numbers):
+            file.seek(begin)
+            file.write(content[begin : begin + size].replace(old, new))
+    assert path.read_bytes() != content
+
+
 def test_a_month_with_a_broken_full_text_comes_back_whole(
     aside: Path, tmp_path: Path, events: list[Event]
 ) -> None:
@@ -86,6 +119,91 @@ def test_what_lies_around_damaged_pages_comes_back(
     assert f"{len(back)} devueltos, 0 ya estaban, {COUNT - len(back)} dañados" in done.stdout
     assert all(back[event.id] == event for event in events if event.id in back)
     assert {events[0].id, events[-1].id} <= back.keys()
+
+
+def test_a_file_of_which_something_was_not_read_is_not_deleted(aside: Path, tmp_path: Path) -> None:
+    _damage(aside, "document", 1)
+    done = _run(NAME, "--delete")
+    assert done.exit_code == 3, done.output
+    assert aside.exists()
+    assert f"{NAME} no se borra: para lo que falta, pruebe con `sqlite3 {aside} .recover`" in (
+        done.output
+    )
+    with contextlib.closing(sqlite3.connect(tmp_path / "cgii.sqlite")) as db:
+        sql = "SELECT data FROM audit_entry WHERE action = 'events.restored'"
+        assert json.loads(db.execute(sql).fetchone()[0])["deleted"] is False
+
+
+@pytest.mark.parametrize("position", [2**61, 2**63 - 1, -(2**63)])
+@pytest.mark.parametrize("index", [True, False])
+def test_a_damaged_position_hides_no_event(aside: Path, position: int, index: bool) -> None:
+    _misplace(aside, COUNT // 3 + 1, position)
+    if not index:
+        _damage(aside, "sqlite_autoindex_event_1", COUNT)
+    done = _run(NAME)
+    assert done.exit_code == 0, done.output
+    assert f"{COUNT} devueltos, 0 ya estaban, 0 dañados" in done.stdout
+
+
+@pytest.mark.parametrize("position", [2**61, 2**63 - 1, -(2**63)])
+def test_a_damaged_position_and_damaged_pages_after_it_hide_no_more_than_their_own(
+    aside: Path, tmp_path: Path, events: list[Event], position: int
+) -> None:
+    _misplace(aside, COUNT // 3 + 1, position)
+    _damage(aside, "event", 2)
+    assert _run(NAME).exit_code == 3
+    back = open_events("", tmp_path / "events").get_many(event.id for event in events)
+    assert len(back) > COUNT * 0.8
+    assert events[-1].id in back
+
+
+def test_a_position_past_every_other_before_damaged_pages_is_no_traceback(aside: Path) -> None:
+    _damage(aside, "sqlite_autoindex_event_1", COUNT)
+    _misplace(aside, COUNT // 3 + 1, 2**63 - 1)
+    _damage(aside, "event", 2)
+    done = _run(NAME)
+    assert done.exit_code == 3, done.output
+
+
+def test_an_event_whose_id_is_damaged_is_not_stored_twice(
+    aside: Path, tmp_path: Path, events: list[Event]
+) -> None:
+    row = bytes.fromhex(events[70].id) + b"linux_auth"
+    store = open_events("", tmp_path / "events")
+    store.write(events)
+    _replace(aside, "event", row, bytes([row[0] ^ 1]) + row[1:])
+    done = _run(NAME)
+    assert done.exit_code == 3, done.output
+    assert f"0 devueltos, {COUNT - 1} ya estaban, 1 dañados" in done.stdout
+    assert f"{NAME}: 1 de los dañados no se devuelven porque su identificador" in done.output
+    assert store.count(EventQuery()) == COUNT
+
+
+def test_a_damaged_index_of_ids_makes_no_event_a_damaged_one(
+    aside: Path, events: list[Event]
+) -> None:
+    key = sorted(bytes.fromhex(event.id) for event in events)[COUNT // 2]
+    _replace(aside, "sqlite_autoindex_event_1", key, b"\xff" * 16)
+    done = _run(NAME)
+    assert done.exit_code == 0, done.output
+    assert f"{COUNT} devueltos, 0 ya estaban, 0 dañados" in done.stdout
+
+
+def test_a_file_that_lost_its_tally_is_not_called_whole(aside: Path) -> None:
+    _damage(aside, "tally", 1)
+    done = _run(NAME, "--delete")
+    assert done.exit_code == 3, done.output
+    assert f"{COUNT} devueltos, 0 ya estaban, 0 dañados" in done.stdout
+    assert f"{NAME} ya no dice cuántos eventos tenía" in done.output
+    assert aside.exists()
+
+
+def test_each_damaged_stretch_counts_when_the_tally_is_lost(aside: Path) -> None:
+    _damage(aside, "tally", 1)
+    _damage(aside, "event", 2)
+    done = _run(NAME)
+    assert done.exit_code == 3, done.output
+    assert "0 ya estaban, 1 dañados" in done.stdout
 
 
 def test_the_file_is_left_as_it_was(aside: Path) -> None:
@@ -127,3 +245,11 @@ def test_what_is_no_file_of_events_is_refused(
     done = _run(str(tmp_path / words[0]), *words[1:])
     assert isinstance(done.exception, Invalid)
     assert sentence in str(done.exception)
+
+
+def test_a_file_that_may_not_be_read_is_told(aside: Path) -> None:
+    aside.chmod(0)
+    with bound_by_modes():
+        done = _run(NAME)
+    assert isinstance(done.exception, Invalid)
+    assert f"No se puede abrir {aside}: compruebe" in str(done.exception)
