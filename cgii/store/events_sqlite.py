@@ -330,8 +330,7 @@ class SqliteEvents:
         with self._write_lock:
             sizes = {month: self._files.size_bytes(month) for month in self._files.kept_months()}
             # What was set aside of this month cannot go, and the others shall not go for it.
-            current = month_of(now)
-            if current in sizes:
+            if (current := month_of(now)) in sizes:
                 sizes[current] -= aside_bytes(self._files.folder, current)
             for month in months_too_many(sizes, size_bytes, now):
                 gone += self._removed(month)
