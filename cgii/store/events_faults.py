@@ -39,16 +39,21 @@ def unavailable(error: sqlite3.Error, name: str) -> Unavailable:
     """The sentence for a file that does not answer now."""
     reason = _reason(error)
     if reason.startswith("SQLITE_INTERRUPT"):
-        return Unavailable(
-            "La búsqueda tardó más de {seconds} segundos y se detuvo; acorte el intervalo de "
-            "tiempo o agregue una condición.",
-            seconds=limits.QUERY_SECONDS_MAX,
-        )
+        return too_long()
     return Unavailable(
         "El archivo de eventos {name} no responde ({reason}); revise el espacio en disco y vuelva "
         "a intentarlo.",
         name=name,
         reason=reason,
+    )
+
+
+def too_long() -> Unavailable:
+    """The sentence for a search whose time is up."""
+    return Unavailable(
+        "La búsqueda tardó más de {seconds} segundos y se detuvo; acorte el intervalo de "
+        "tiempo o agregue una condición.",
+        seconds=limits.QUERY_SECONDS_MAX,
     )
 
 

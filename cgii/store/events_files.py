@@ -17,7 +17,7 @@ from cgii.base.logs import logger
 from cgii.store import events_month
 from cgii.store.events_aside import ENDINGS, aside_bytes, aside_name, drop, set_aside
 from cgii.store.events_document import document_or_none
-from cgii.store.events_faults import is_damage, not_opened, unavailable
+from cgii.store.events_faults import is_damage, not_opened, too_long, unavailable
 from cgii.store.events_plan import Plan
 from cgii.store.query_fields import comparable, values
 
@@ -59,14 +59,15 @@ class Reader:
 
     @contextmanager
     def counting(self, length: int) -> Iterator[None]:
-        """For long walks beside other threads: seldom looks at the clock; no text over `length`.
+        """For walks beside other threads: looks at the clock before, and seldom on the way.
 
-        Raises DataError where a text or a document would be longer; 0 means no bound.
+        Raises Unavailable when time is up, and DataError where a text or a document would be
+        longer than `length`; 0 means no bound.
         """
+        if time.monotonic() > self._until:
+            raise too_long()
         bound = self.db.getlimit(sqlite3.SQLITE_LIMIT_LENGTH)
-        self._look_every(1)
-        self.db.execute("SELECT 1")  # is interrupted when time is up
-        self._look_every(_OPCODES_BETWEEN_LOOKS * 50)
+        self._look_every(_OPCODES_BETWEEN_LOOKS * 250)
         self.db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, length or bound)
         try:
             yield

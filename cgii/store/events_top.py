@@ -96,7 +96,7 @@ class _Slices:
         self.tree = tree
         self.stretch = stretch
         self.column = column
-        self.left: deque[Stretch] = deque()
+        self.left: deque[tuple[Stretch, Plan]] = deque()
         self.is_too_much = False
 
     def cut(self, reader: Reader) -> None:
@@ -107,25 +107,32 @@ class _Slices:
         share = (high - low) / max(1, whole.high + 1 - whole.low)
         number = max(_SLICES, round(share * tally(reader) / _EVENTS_PER_SLICE))
         step = max(1, -(-(high - low) // number))
-        self.left.extend(Stretch(one, min(one + step, high)) for one in range(low, high, step))
+        self._add(reader, *(Stretch(one, min(one + step, high)) for one in range(low, high, step)))
+
+    def _add(self, reader: Reader, *parts: Stretch) -> None:
+        """Plan beforehand: a statement between two slices would wait for Python's lock.
+
+        Who has added up its values would wait until the other one has, and each for each.
+        """
+        self.left.extend((part, plan(reader.db, self.tree, part)) for part in parts)
 
     def count(self, reader: Reader) -> Counter[str]:
         """Take slices until none is left; the values of those taken."""
         totals: Counter[str] = Counter()
         while self.left:
             try:
-                part = self.left.pop()
+                part, chosen = self.left.pop()
             except IndexError:  # another was faster
                 break
             try:
-                found = self._values_in(reader, plan(reader.db, self.tree, part))
+                found = self._values_in(reader, chosen)
             except sqlite3.DataError:  # their text is too long
                 if part.high - part.low < 2:
                     raise  # something else is
                 found = None
             if found is None:
                 middle = (part.low + part.high) // 2
-                self.left += [Stretch(part.low, middle), Stretch(middle, part.high)]
+                self._add(reader, Stretch(part.low, middle), Stretch(middle, part.high))
             else:
                 totals.update(found)
             if len(totals) > limits.TOP_VALUES_MAX:
