@@ -216,7 +216,12 @@ class Killer:
             part.wait()
 
     def _kill_server(self, name: str) -> None:
-        """None of our processes ends by it, and each goes on by itself once it is back."""
+        """None of our processes ends by it, and each goes on by itself once it is back.
+
+        One that is only starting may end: so those that were killed before have to work first.
+        """
+        for work in WORKS:
+            self._until_it_works(work, since=datetime.min, why=f"before {name} is killed")
         self.plan.killed[name] += 1
         self.servers[name].kill()
         time.sleep(self.plan.chance.uniform(0.2, 2.5))
@@ -227,11 +232,14 @@ class Killer:
         enough = self.plan.acknowledged + SENDERS * BATCH
         until(lambda: self.plan.acknowledged > enough, f"senders are heard again after {name}")
         for work in WORKS if name != "elasticsearch" else ():
-            owner = f":{self.scaled.parts[work].pid}:celery:"
-            until(
-                lambda owner=owner: _was_run_by(self.centre, owner, since=returned_at),
-                f"{work} takes jobs from the broker again after {name}",
-            )
+            self._until_it_works(work, since=returned_at, why=f"again after {name}")
+
+    def _until_it_works(self, work: str, *, since: datetime, why: str) -> None:
+        owner = f":{self.scaled.parts[work].pid}:celery:"
+        until(
+            lambda: _was_run_by(self.centre, owner, since=since),
+            f"{work} takes jobs from the broker {why}",
+        )
 
 
 def _was_run_by(centre: Centre, owner: str, *, since: datetime = datetime.min) -> bool:
