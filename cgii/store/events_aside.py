@@ -37,6 +37,11 @@ def aside_bytes(folder: Path, month: str) -> int:
 
 def drop(folder: Path, gap: Gap) -> None:
     """Delete one of the files."""
-    for ending in ENDINGS:
-        (folder / f"{gap.file}{ending}").unlink(missing_ok=True)
+    unlink(folder / gap.file)
     sync_folder(folder)
+
+
+def unlink(path: Path) -> None:
+    """Delete an event file and what SQLite keeps beside it, as far as they are there."""
+    for ending in ENDINGS:
+        Path(f"{path}{ending}").unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from cgii.base import counters, limits
 from cgii.base.durable import sync_folder
 from cgii.base.logs import logger
 from cgii.store import events_month
-from cgii.store.events_aside import ENDINGS, aside_bytes, aside_name, drop, set_aside
+from cgii.store.events_aside import ENDINGS, aside_bytes, aside_name, drop, set_aside, unlink
 from cgii.store.events_document import document_or_none
 from cgii.store.events_faults import is_damage, not_opened, too_long, unavailable
 from cgii.store.events_plan import Plan
@@ -236,8 +236,7 @@ class MonthFiles:
             for gap in set_aside(self.folder):
                 if gap.month == month:
                     drop(self.folder, gap)
-            for ending in ENDINGS:
-                Path(f"{path}{ending}").unlink(missing_ok=True)
+            unlink(path)
         except OSError as error:  # somebody made a folder of that name
             log.error("event file not deleted", file=path.name, reason=str(error))
             return False

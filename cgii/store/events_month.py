@@ -26,7 +26,7 @@ import orjson
 from cgii.base import limits
 from cgii.base.durable import sync_folder
 from cgii.model.event import Event, LogSource
-from cgii.store.events_aside import ENDINGS, MONTH
+from cgii.store.events_aside import MONTH, unlink
 from cgii.store.events_faults import Unusable, hollow, is_hollow
 from cgii.store.query_fields import comparable, values
 from cgii.store.query_times import milliseconds
@@ -196,8 +196,7 @@ def _make(path: Path) -> None:
         with suppress(FileExistsError):  # another process was faster
             os.link(fresh, path)
     finally:
-        for ending in ENDINGS:
-            Path(f"{fresh}{ending}").unlink(missing_ok=True)
+        unlink(fresh)
     sync_folder(path.parent)
 
 
