@@ -258,11 +258,17 @@ def test_what_was_rotated_and_is_nowhere_is_missed_once(path: Path) -> None:
     assert not file.missed
 
 
-def test_a_damaged_packed_file_gives_what_it_has_and_is_missed(path: Path) -> None:
+def rotated_and_cut(path: Path) -> Line:
+    """The first of 4,000 lines in a file that was rotated and packed; half of that is gone."""
     append(path, "".join(f"{number} {os.urandom(40).hex()}\n" for number in range(4_000)))
     first = read_all(FollowedFile(path))[0]
     packed = rotate(path, "auth.log.1", at=1)
     os.truncate(packed, packed.stat().st_size // 2)
+    return first
+
+
+def test_a_damaged_packed_file_gives_what_it_has_and_is_missed(path: Path) -> None:
+    first = rotated_and_cut(path)
     append(path, "new\n")
     file = FollowedFile(path, first.after)
     lines = read_all(file)
@@ -320,10 +326,7 @@ def test_what_rotated_later_is_read_though_the_path_comes_after_the_start(
 
 
 def test_a_damaged_packed_file_is_missed_once(path: Path) -> None:
-    append(path, "".join(f"{number} {os.urandom(40).hex()}\n" for number in range(4_000)))
-    first = read_all(FollowedFile(path))[0]
-    packed = rotate(path, "auth.log.1", at=1)
-    os.truncate(packed, packed.stat().st_size // 2)
+    first = rotated_and_cut(path)
     path.touch()
     file = FollowedFile(path, first.after)
     told = int(not file.poll())
