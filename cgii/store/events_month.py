@@ -245,10 +245,7 @@ def _places(db: sqlite3.Connection, moments: Sequence[int]) -> list[int]:
         db.execute(
             "SELECT j.value, (SELECT max(position) FROM event WHERE position >= j.value"
             " AND position < j.value + ?) FROM json_each(?) j",
-            (
-                1 << SLOT_BITS,
-                orjson.dumps(list(dict.fromkeys(begins))).decode(),
-            ),
+            (1 << SLOT_BITS, orjson.dumps(list(dict.fromkeys(begins))).decode()),
         )
     )
     places: list[int] = []
@@ -344,7 +341,7 @@ def _hot(event: Event, document: Mapping[str, Any]) -> tuple[list[Any], list[str
     keys: list[str] = []
     ecs = event.ecs
     # Nearly always a field is one text under its whole name in ECS, and nowhere else.
-    is_plain = _HEAD_NAMES.isdisjoint(ecs) and _HOT_NAMES.isdisjoint(event.fields)
+    is_plain = _HEAD_NAMES.isdisjoint(ecs) and _has_no_hot(event.fields)
     for place, (name, head, known_values) in enumerate(_HEADS):
         value = ecs.get(name) if head else document[name]
         if value is None and (is_plain or not head):
@@ -368,6 +365,12 @@ def _hot(event: Event, document: Mapping[str, Any]) -> tuple[list[Any], list[str
         elif texts:
             row[-1] = 1
     return row, keys
+
+
+def _has_no_hot(fields: Mapping[str, Any]) -> bool:
+    """Whether no hot field is among the producer's names; `host` alone is not `host.name`."""
+    found = _HOT_NAMES.intersection(fields)
+    return not found or all(name in _HEAD_NAMES and type(fields[name]) is str for name in found)
 
 
 def _met(name: str, value: str, known_values: Known) -> tuple[str, str]:

@@ -13,6 +13,7 @@ _SIGNS = bytes(
 )
 _MARKED_UP = re.compile(r"\s*(?:\{|<[?!A-Za-z])")  # `<38>` begins a syslog line
 _NOT_WORD = re.compile(r"\W+")
+_SIMPLE = frozenset({str, int})  # `True` is none of them: it would be taken for 1
 _FOLDS_MAX = 20_000  # characters kept with what they become: 2 MB at most
 
 
@@ -120,30 +121,25 @@ def full_texts(records: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Any]
     lines, told = [], []
     for original, fields, ecs in records:
         lines.append("" if is_marked_up(original, fields) else original)
-        told.append(_texts(fields, ecs))
+        told.append(_values(fields, ecs))
     different = list(dict.fromkeys(chain.from_iterable(told)))
-    spelled = dict(zip(different, _spelled(different), strict=True))
+    spelled = dict(zip(different, _spelled(list(map(str, different))), strict=True))
     found = []
-    for line, texts in zip(_spelled(lines), told, strict=True):
-        once = map(spelled.__getitem__, dict.fromkeys(texts))
-        more = dict.fromkeys([one for one in once if one not in line])
+    for line, values in zip(_spelled(lines), told, strict=True):
+        once = dict.fromkeys(map(spelled.__getitem__, values))
+        more = [one for one in once if one not in line]
         found.append("=".join((line, *more) if line else more).strip())
     return found
 
 
-def _texts(*trees: Mapping[str, Any]) -> list[str]:
-    """All values as texts."""
-    found: list[str] = []
+def _values(*trees: Mapping[str, Any]) -> list[Any]:
+    """All values: texts, and whole numbers, which are spelled as they are shown."""
+    found: list[Any] = []
     for tree in trees:
-        for value in tree.values():
-            kind = type(value)
-            if kind is str:
-                found.append(value)
-            elif kind is int:
-                found.append(str(value))
-            else:
-                found.extend(map(shown, leaves(value)))
-    return found
+        found += tree.values()
+    if _SIMPLE.issuperset(map(type, found)):  # nearly always
+        return found
+    return list(map(shown, chain.from_iterable(map(leaves, found))))
 
 
 def _spelled(texts: list[str]) -> list[str]:

@@ -42,6 +42,7 @@ def filled(
             make_event(1, **SSH),
             make_event(2, original="another line", source="other", ecs={}),
             make_event(3, **WINDOWS),
+            make_event(4, **OBJECTS),
         ]
     )
     yield store
@@ -85,8 +86,15 @@ WINDOWS: dict[str, Any] = {
         "process.name": "x" * 600 + "y",
     },
 }
-
+OBJECTS: dict[str, Any] = {  # the producer's own objects, beside a text under such a name
+    "fields": {"host": {"name": "Srv9"}, "source": [{"ip": "10.9.9.9"}], "user": "ana"},
+    "ecs": {},
+}
 CASES: list[tuple[dict[str, Any], str, bool]] = [
+    (OBJECTS, "host.name:srv9", True),
+    (OBJECTS, "source.ip:10.9.9.9", True),
+    (OBJECTS, "user.name:ana", False),
+    (OBJECTS, "user:ana", True),
     (SSH, "failed password", True),
     (SSH, '"failed password"', True),
     (SSH, '"password failed"', False),
@@ -175,7 +183,7 @@ CASES: list[tuple[dict[str, Any], str, bool]] = [
 def test_a_search_finds_what_it_says(
     filled: EventStore, given: dict[str, Any], text: str, expected: bool
 ) -> None:
-    event = make_event(1 if given is SSH else 3, **given)
+    event = make_event({id(SSH): 1, id(WINDOWS): 3, id(OBJECTS): 4}[id(given)], **given)
     assert (event.id in _found(filled, text)) is expected
     assert meets(event, parse(text)) is expected
 
