@@ -63,7 +63,7 @@ _HEADS: tuple[tuple[str, str, Known], ...] = tuple(
 )
 _HEAD_NAMES = frozenset(HOT_ECS.values())
 _HOT_NAMES = _HEAD_NAMES | HOT_ECS.keys()
-_MARKS = {name: f"{chr(ord('a') + place)}=" for place, name in enumerate(HOT)}
+MARKS = {name: f"{chr(ord('a') + place)}=" for place, name in enumerate(HOT)}
 _SIGNS = "".join(chr(code) for code in range(33, 127) if not chr(code).isalnum())
 _TOKENIZER = "ascii tokenchars '" + _SIGNS.replace("'", "''") + "'"
 _CONTROLS = {code: 0xE000 + code for code in (*range(32), 127)}
@@ -384,7 +384,7 @@ def _met(name: str, value: str, known_values: Known) -> tuple[str, str]:
 def key(name: str, value: str) -> str:
     """The word under which a value of a hot field is in the full text; `value` is comparable."""
     text = value if value.isprintable() else value.translate(_CONTROLS)
-    return _MARKS[name] + text.replace(" ", "\xa0")
+    return MARKS[name] + text.replace(" ", "\xa0")
 
 
 def value_of(word: str) -> str:

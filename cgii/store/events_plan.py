@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from cgii.store.event_shapes import EventQuery
 from cgii.store.events_month import first_moment, month_of, position_of
-from cgii.store.query_sql import OPEN_END, Sql, SqlWriter, both, match_all
+from cgii.store.query_sql import Sql, SqlWriter, both, has_open_end, match_all, matching
 from cgii.store.query_times import milliseconds
 from cgii.store.query_tree import And, During, Equals, Node, Or
 from cgii.store.query_values import Test
@@ -40,7 +40,7 @@ class Plan:
     @property
     def has_open_end(self) -> bool:
         """Whether a word's beginning is sought: all words with it are read for each statement."""
-        return any(isinstance(one, str) and OPEN_END in one for one in self.where.values)
+        return has_open_end(self.where)
 
     def select(self, columns: str, ending: str = "") -> str:
         """The statement with a row `e` at hand; both arguments are constants of ours."""
@@ -98,7 +98,7 @@ def plan(db: sqlite3.Connection, tree: Node, stretch: Stretch) -> Plan:
         source, ways = "event e NOT INDEXED", [inside]
     else:
         source = "words CROSS JOIN event e ON e.position = words.rowid"
-        ways = [Sql("words MATCH ?", (match.text,)), inside]
+        ways = [matching(match.text), inside]
     return Plan(
         source=source,
         bare="" if remaining or match is None else "words",

@@ -314,7 +314,7 @@ def _beginning(text: str) -> tuple[str, ...]:
     if "." in text and _ADDRESS_START.fullmatch(text):
         return (text.replace(".", "x"),)  # the beginning of an address, which is one word
     found = _some_words(text)
-    if not words(text[-1:]):
+    if not words(fold(text)[-1:]):
         raise _wrong("Antes de «*» debe ir una letra o un número en «{text}*».", text=text)
     return found
 

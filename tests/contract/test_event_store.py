@@ -180,6 +180,50 @@ def test_a_search_finds_what_it_says(
     assert meets(event, parse(text)) is expected
 
 
+HOT_NUMBERS: dict[str, Any] = {  # each hot field has a value, and no word begins with a letter
+    "host.name": "1", "user.name": ["2", "3"], "source.ip": "10.1.2.3", "destination.ip": "9.9.9.9",
+    "event.action": "4", "event.outcome": "5", "event.code": 6, "rule.name": "7",
+    "process.name": "8" * 600,
+}  # fmt: skip
+
+
+def test_a_beginning_of_one_letter_is_that_of_a_word_and_of_nothing_else(store: EventStore) -> None:
+    letters = "abcdefghijklm"
+    goes_on = ("", "9", "z.", "\u0436", "\u65e5")
+    lines = ["77", *(letter + rest for letter in letters for rest in goes_on)]
+    events = [
+        make_event(seq, original=line, ecs=HOT_NUMBERS | {"message": f"77 {line}"})
+        for seq, line in enumerate(lines)
+    ]
+    store.write(events)
+    for letter in letters:
+        own = {event.id for event in events if event.original.startswith(letter)}
+        assert set(_found(store, f"{letter}*")) == own, letter
+        assert store.count(EventQuery(f"{letter.upper()}\u0301*")) == len(own), letter
+    own = {event.id for event in events if event.original.startswith("e")}
+    rest = {event.id for event in events} - own
+    for text, wanted in {
+        "\u00e9*": own,
+        "NOT e*": rest,
+        "77 AND NOT e*": rest,
+        "77 AND e*": own,
+        "e* AND (nothing OR 10.1.*)": own,
+        "(nothing OR e*) AND source.ip:10.0.0.0/8": own,
+        "zz* OR (77 AND e*)": own,
+        "77\\ e*": own,  # no key follows a word
+        "7\\ e*": set(),
+        "message:e*": own,
+        "NOT message:e*": rest,
+    }.items():
+        query = EventQuery(text, entity_ids=frozenset({1}), size=100)
+        assert {event.id for event in store.search(query).events} == wanted, text
+        assert {event.id for event in store.scan(query)} == wanted, text
+        assert store.count(query) == len(wanted), text
+        assert sum(one.count for one in store.histogram(query, 7)) == len(wanted), text
+        top = store.top_values(query, "event.code")
+        assert [(one.value, one.count) for one in top] == [("6", len(wanted))][: len(wanted)], text
+
+
 def test_a_resent_event_is_stored_once(store: EventStore) -> None:
     events = [make_event(seq) for seq in range(5)]
     assert store.write(events[:3]) == 3
