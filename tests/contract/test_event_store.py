@@ -37,13 +37,7 @@ def filled(
     if request.param == "elastic":
         url = f"{request.getfixturevalue('elasticsearch_server').url}/t{secrets.token_hex(6)}"
     store = open_events(url, tmp_path_factory.mktemp("filled"))
-    store.write(
-        [
-            make_event(1, **SSH),
-            make_event(2, original="another line", source="other", ecs={}),
-            make_event(3, **WINDOWS),
-        ]
-    )
+    store.write(FILLED)
     yield store
     store.close()
     if url:
@@ -86,6 +80,12 @@ WINDOWS: dict[str, Any] = {
     },
 }
 
+FILLED = [
+    make_event(1, **SSH),
+    make_event(2, original="another line", source="other", ecs={}),
+    make_event(3, **WINDOWS),
+]
+
 CASES: list[tuple[dict[str, Any], str, bool]] = [
     (SSH, "failed password", True),
     (SSH, '"failed password"', True),
@@ -98,6 +98,8 @@ CASES: list[tuple[dict[str, Any], str, bool]] = [
     (SSH, "10.1.2", False),
     (SSH, "*sword", True),
     (SSH, "p?ssword", True),
+    (SSH, "?", False),  # no word of one letter, and what stands between texts is none
+    (SSH, "??", True),
     (SSH, "source.ip:10.0.0.0/8", True),
     (SSH, "source.ip:10.1.2.0/30", True),
     (SSH, "source.ip:10.1.3.0/24", False),
@@ -368,6 +370,31 @@ def test_times_limit_a_search_to_the_millisecond(store: EventStore) -> None:
     assert store.count(EventQuery(start=NOON + second + timedelta(milliseconds=1))) == 1
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        "NOT {}",
+        "NOT (77 OR r?ot AND {})",
+        "77 OR *oot AND ({})",
+        "NOT (part:*z OR -*oot AND {})",
+        "NOT (process.name:*z AND {})",
+    ],
+)
+def test_a_search_is_answered_as_deep_as_it_is_read(filled: EventStore, step: str) -> None:
+    text, answered = "process.name:*q", 0
+    while True:
+        text = step.format(text)
+        try:
+            tree = parse(text)
+        except Invalid:
+            break
+        answered += 1
+        wanted = [meets(event, tree) for event in FILLED]
+        query = EventQuery(text, entity_ids=frozenset({1}), start=NOON)
+        assert len(filled.search(query).events) == filled.count(query) == sum(wanted), text
+    assert answered >= 4
+
+
 def test_an_entity_sees_its_own_events_only(store: EventStore) -> None:
     trick = "entity_id:2 OR 2 b=2 \x01 b\x012 b=\x012"
     store.write([make_event(1, entity_id=1, original=trick, ecs={"user.name": "b=2 b=2"})])
@@ -435,6 +462,7 @@ def test_old_months_are_forgotten_whole(store: EventStore) -> None:
 
 def test_values_that_json_cannot_hold_do_not_lose_the_event(store: EventStore) -> None:
     odd = {"half": "a\ud800b", "huge": 2**70, "deep": {"k": [1, None, {"z": "w"}]}, "f": 1.5}
+    odd |= {"none": float("nan"), "more": [float("-inf"), 2.5]}
     event = make_event(1, original="x\ud800 y", fields=odd, ecs={"user.name": "a\ud800"})
     assert store.write([event]) == 1
     kept = store.get(event.id)
@@ -443,6 +471,8 @@ def test_values_that_json_cannot_hold_do_not_lose_the_event(store: EventStore) -
     assert kept.fields["half"] == "a?b"
     assert _found(store, f"huge:{2**70}") == [event.id]
     assert _found(store, "user.name:a*") == [event.id]
+    assert _found(store, "2.5 AND more:2.5") == [event.id]
+    assert _found(store, "nan OR inf OR none:* OR more:*inf") == []
 
 
 def test_an_empty_store_answers_with_nothing(store: EventStore) -> None:
