@@ -99,7 +99,7 @@ def _in_range(text: str, leaf: tree.Range) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    return re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text) is not None
+    return re.fullmatch(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", text) is not None
 
 
 def _address(text: str) -> Any:

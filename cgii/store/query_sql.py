@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cgii.base import limits
-from cgii.store.events_month import BODY, HOT, MARKS, key, position_of
+from cgii.store.events_month import BODY, HOT, LAST_MILLISECOND, MARKS, key, position_of
 from cgii.store.query_fields import ADDRESSES, OWN
 from cgii.store.query_tree import (
     And,
@@ -131,6 +131,12 @@ def _match_any(found: list[Match | None]) -> Match | None:
     return Match(" OR ".join(f"({match.text})" for match in known), exact)
 
 
+def is_placed(times: During) -> bool:
+    """Whether the positions of events tell of all of them whether they lie in these times."""
+    bounds = [bound for bound in (times.start, times.end) if bound is not None]
+    return all(-LAST_MILLISECOND < bound <= LAST_MILLISECOND for bound in bounds)
+
+
 def quoted(text: str) -> str:
     """A text as one string of the full text's own language."""
     return '"' + text.replace('"', '""') + '"'
@@ -202,7 +208,7 @@ class SqlWriter:
                 return Sql(f"(NOT {inner.text})", inner.values)
             case Words(found, open_end):
                 return self._found(_phrase(found, open_end))
-            case During("@timestamp", start, end):
+            case During("@timestamp", start, end) if is_placed(node):
                 return _between(start, end)
             case _:
                 return self._leaf(node)

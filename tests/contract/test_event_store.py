@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,9 @@ CASES: list[tuple[dict[str, Any], str, bool]] = [
     (SSH, "user.name:ro*", True),
     (SSH, "user.name:(ana OR root)", True),
     (SSH, "usuario:/ro+t/", True),
+    (SSH, "usuario:/[^[]+/", True),
+    (SSH, "usuario:/r[\\\\-p]+t/", True),
+    (SSH, "usuario:/[^\\\\-p]+/", False),
     (SSH, "source.port:>=2022", True),
     (SSH, "source.port:{2022 TO *]", False),
     (SSH, "source.port:[1000 TO 3000]", True),
@@ -393,6 +396,40 @@ def test_a_search_is_answered_as_deep_as_it_is_read(filled: EventStore, step: st
         query = EventQuery(text, entity_ids=frozenset({1}), start=NOON)
         assert len(filled.search(query).events) == filled.count(query) == sum(wanted), text
     assert answered >= 4
+
+
+def test_times_of_a_clock_that_is_far_off_are_told_apart(store: EventStore) -> None:
+    years = (1, 1601, 1840, 2026, 2108, 2120, 2150, 9999)
+    events = [
+        make_event(seq, at=datetime(year, 6, 1, tzinfo=UTC), received_at=NOON)
+        for seq, year in enumerate(years)
+    ]
+    store.write(events)
+    for text, first, last in (
+        ("@timestamp:<1700-01-01", 1, 1601),
+        ("@timestamp:0001-06-01", 1, 1),
+        ("@timestamp:>=1601-06-02", 1840, 9999),
+        ("@timestamp:>=2120-06-02", 2150, 9999),
+        ("line @timestamp:[1601-06-01 TO 2120-06-01]", 1601, 2120),
+        ("@timestamp:{2110-01-01 TO 2140-01-01}", 2120, 2120),
+        ("NOT (@timestamp:>2140-01-01 OR @timestamp:<1500-01-01)", 1601, 2120),
+        ("@timestamp:9999-06-01", 9999, 9999),
+        ("@timestamp:>9999-06-01", 0, 0),
+    ):
+        wanted = {event.id for event in events if first <= event.at.year <= last}
+        query = EventQuery(text)
+        assert set(_found(store, text)) == wanted, text
+        assert {event.id for event in store.scan(query)} == wanted, text
+        assert store.count(query) == len(wanted), text
+        assert sum(bucket.count for bucket in store.histogram(query, 3)) == len(wanted), text
+    for begin, end in ((1, 1700), (1700, 2130), (2130, 9999), (1601, 1602), (2120, 2121)):
+        query = EventQuery(
+            start=datetime(begin, 1, 1, tzinfo=UTC), end=datetime(end, 1, 1, tzinfo=UTC)
+        )
+        inside = [event for event in events if begin <= event.at.year < end]
+        assert {event.id for event in store.search(query).events} == {one.id for one in inside}
+        top = store.top_values(query, "source")
+        assert [(one.value, one.count) for one in top] == [("linux_auth", len(inside))]
 
 
 def test_an_entity_sees_its_own_events_only(store: EventStore) -> None:
