@@ -70,8 +70,18 @@ LINES = st.one_of(
 
 
 @st.composite
-def events(draw: Any, trees: st.SearchStrategy[dict[str, Any]] = TREES) -> list[Event]:
+def events(draw: Any) -> list[Event]:
     """A few events, some in the same second, received in two months."""
+    return _drawn(draw, TREES)
+
+
+@st.composite
+def wild_events(draw: Any) -> list[Event]:
+    """The same, also with values that come back as something else."""
+    return _drawn(draw, WILD_TREES)
+
+
+def _drawn(draw: Any, trees: st.SearchStrategy[dict[str, Any]]) -> list[Event]:
     return [
         make_event(
             seq,

@@ -19,7 +19,7 @@ from cgii.store.query import parse
 from cgii.store.query_fields import TEXTS, TIMES
 from tests import servers
 from tests.event_oracle import make_event, meets
-from tests.event_searches import GUARDS, NAMES, SEARCHES, WILD_TREES, events
+from tests.event_searches import GUARDS, NAMES, SEARCHES, wild_events
 
 pytestmark = pytest.mark.elasticsearch
 
@@ -54,7 +54,7 @@ def asked(text: str, guard: frozenset[int] | None) -> Any:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(
-    stored=events(WILD_TREES),
+    stored=wild_events(),
     texts=st.lists(SEARCHES, min_size=8, max_size=25),
     guard=GUARDS,
     field=st.sampled_from([name for name in NAMES if name not in (*TEXTS, *TIMES)]),

@@ -14,7 +14,7 @@ from cgii.store.events import EventQuery, open_events
 from cgii.store.events_plan import guarded
 from cgii.store.query import parse
 from tests.event_oracle import make_event, meets
-from tests.event_searches import GUARDS, SEARCHES, WILD_TREES, events
+from tests.event_searches import GUARDS, SEARCHES, events, wild_events
 
 ODD_ENDS = ("", "e", "e7", "ez", "e\u0436", "\u00e9")
 
@@ -28,7 +28,7 @@ ODD_ENDS = ("", "e", "e7", "ez", "e\u0436", "\u00e9")
     texts=["e*", "\u00c9*", "NOT e*", "5 NOT e*", "(e* OR f*) user.name:5", "5\\ e*"],
     guard=frozenset({1}),
 )
-@given(stored=events(WILD_TREES), texts=st.lists(SEARCHES, min_size=1, max_size=12), guard=GUARDS)
+@given(stored=wild_events(), texts=st.lists(SEARCHES, min_size=1, max_size=12), guard=GUARDS)
 def test_the_store_answers_what_the_search_means(
     stored: list[Event], texts: list[str], guard: frozenset[int] | None
 ) -> None:
