@@ -4,6 +4,7 @@ import ipaddress
 import re
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from math import isfinite
 from typing import Any
 
 from cgii.base.ids import event_id
@@ -73,7 +74,7 @@ def _fits(value: Any, leaf: Any) -> bool:
             between = ipaddress.summarize_address_range(bounds, ipaddress.ip_address(last))
             return address is not None and any(address in network for network in between)
         case tree.During(_, start, end):
-            millisecond = int(value.timestamp() * 1000)
+            millisecond = (value - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
             return (start is None or start <= millisecond) and (end is None or millisecond < end)
         case tree.Range():
             return _in_range(text, leaf)
@@ -98,7 +99,7 @@ def _in_range(text: str, leaf: tree.Range) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    return re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text) is not None
+    return re.fullmatch(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", text) is not None
 
 
 def _address(text: str) -> Any:
@@ -140,7 +141,8 @@ def _flat(value: Any) -> list[Any]:
         return [leaf for inner in value.values() for leaf in _flat(inner)]
     if isinstance(value, list | tuple):
         return [leaf for inner in value for leaf in _flat(inner)]
-    return [] if value is None else [value]
+    is_none = value is None or (isinstance(value, float) and not isfinite(value))
+    return [] if is_none else [value]
 
 
 def _values(event: Event, name: str) -> list[Any]:

@@ -285,7 +285,7 @@ DISK_RESERVE_BYTES = (
 
 # --- searching ---------------------------------------------------------------------------------
 QUERY_CHARS_MAX = 2_000
-QUERY_DEPTH_MAX = 20
+QUERY_DEPTH_MAX = 15  # SQLite reads 19 levels of AND, OR and NOT; Elasticsearch 30 of its own
 QUERY_CONDITIONS_MAX = 200  # SQLite nests an expression 1,000 deep at most
 QUERY_WILDCARDS_MAX = 8  # of `*` in one value
 QUERY_SECONDS_MAX = 10  # of one search in one file or index; then it is stopped with a sentence

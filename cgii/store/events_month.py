@@ -34,7 +34,7 @@ from cgii.store.words import full_texts
 
 VERSION = 2  # of the tables; the one before is brought up to it, another number is refused
 SLOT_BITS = 20  # a million events in one millisecond; past that they count as the next one's
-_LAST_MILLISECOND = 2**42  # the year 2109; a stranger clock is put there, the document keeps it
+LAST_MILLISECOND = 2**42  # the year 2109; a stranger clock is put there, the document keeps it
 _IDS_AT_ONCE = 1_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -63,7 +63,7 @@ _HEADS: tuple[tuple[str, str, Known], ...] = tuple(
 )
 _HEAD_NAMES = frozenset(HOT_ECS.values())
 _HOT_NAMES = _HEAD_NAMES | HOT_ECS.keys()
-_MARKS = {name: f"{chr(ord('a') + place)}=" for place, name in enumerate(HOT)}
+MARKS = {name: f"{chr(ord('a') + place)}=" for place, name in enumerate(HOT)}
 _SIGNS = "".join(chr(code) for code in range(33, 127) if not chr(code).isalnum())
 _TOKENIZER = "ascii tokenchars '" + _SIGNS.replace("'", "''") + "'"
 _CONTROLS = {code: 0xE000 + code for code in (*range(32), 127)}
@@ -235,7 +235,7 @@ def insert(db: sqlite3.Connection, events: Sequence[Event]) -> None:
 
 def position_of(millisecond: int) -> int:
     """The first position that belongs to a millisecond since 1970."""
-    return max(-_LAST_MILLISECOND, min(millisecond, _LAST_MILLISECOND)) << SLOT_BITS
+    return max(-LAST_MILLISECOND, min(millisecond, LAST_MILLISECOND)) << SLOT_BITS
 
 
 def _places(db: sqlite3.Connection, moments: Sequence[int]) -> list[int]:
@@ -387,7 +387,7 @@ def _met(name: str, value: str, known_values: Known) -> tuple[str, str]:
 def key(name: str, value: str) -> str:
     """The word under which a value of a hot field is in the full text; `value` is comparable."""
     text = value if value.isprintable() else value.translate(_CONTROLS)
-    return _MARKS[name] + text.replace(" ", "\xa0")
+    return MARKS[name] + text.replace(" ", "\xa0")
 
 
 def value_of(word: str) -> str:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cgii.store.event_shapes import EventQuery
-from cgii.store.events_month import first_moment, month_of, position_of
-from cgii.store.query_sql import OPEN_END, Sql, SqlWriter, both, match_all
+from cgii.store.events_month import LAST_MILLISECOND, first_moment, month_of, position_of
+from cgii.store.query import parse
+from cgii.store.query_sql import Sql, SqlWriter, both, has_open_end, is_placed, match_all, matching
 from cgii.store.query_times import milliseconds
 from cgii.store.query_tree import And, During, Equals, Node, Or
 from cgii.store.query_values import Test
@@ -40,7 +41,7 @@ class Plan:
     @property
     def has_open_end(self) -> bool:
         """Whether a word's beginning is sought: all words with it are read for each statement."""
-        return any(isinstance(one, str) and OPEN_END in one for one in self.where.values)
+        return has_open_end(self.where)
 
     def select(self, columns: str, ending: str = "") -> str:
         """The statement with a row `e` at hand; both arguments are constants of ours."""
@@ -52,18 +53,25 @@ class Plan:
         return f"SELECT {columns} FROM {source} WHERE {self.where.text} {ending}"  # noqa: S608
 
 
-def stretch_of(query: EventQuery, tree: Node) -> Stretch:
-    """The positions that can be meant, from the query's times and those in its text."""
+def understood(query: EventQuery) -> tuple[Node, Stretch]:
+    """What is asked, with the tenant guard inside, and the positions that can be meant."""
+    tree = guarded(parse(query.text), query.entity_ids)
+    start = None if query.start is None else milliseconds(query.start)
+    end = None if query.end is None else milliseconds(query.end)
+    times = During("@timestamp", start, end)
     low, high = -(2**63), 2**63 - 1
-    if query.start is not None:
-        low = position_of(milliseconds(query.start))
-    if query.end is not None:
-        high = position_of(milliseconds(query.end))
-    for part in _conditions(tree):
+    for part in (times, *_conditions(tree)):
         if isinstance(part, During) and part.field == "@timestamp":
             low = low if part.start is None else max(low, position_of(part.start))
-            high = high if part.end is None else min(high, position_of(part.end))
-    return Stretch(low, high)
+            high = high if part.end is None else min(high, _position_after(part.end))
+    return tree if is_placed(times) else And((tree, times)), Stretch(low, high)
+
+
+def _position_after(millisecond: int) -> int:
+    """The first position behind all events before a millisecond: strange clocks are at the ends."""
+    if millisecond > LAST_MILLISECOND:
+        return 2**63 - 1
+    return position_of(max(millisecond, 1 - LAST_MILLISECOND))
 
 
 def may_hold(month: str, stretch: Stretch) -> bool:
@@ -98,7 +106,7 @@ def plan(db: sqlite3.Connection, tree: Node, stretch: Stretch) -> Plan:
         source, ways = "event e NOT INDEXED", [inside]
     else:
         source = "words CROSS JOIN event e ON e.position = words.rowid"
-        ways = [Sql("words MATCH ?", (match.text,)), inside]
+        ways = [matching(match.text), inside]
     return Plan(
         source=source,
         bare="" if remaining or match is None else "words",
@@ -119,4 +127,4 @@ def _conditions(tree: Node) -> list[Node]:
 
 def _is_stretch(part: Node) -> bool:
     """Whether the stretch alone answers it."""
-    return isinstance(part, During) and part.field == "@timestamp"
+    return isinstance(part, During) and part.field == "@timestamp" and is_placed(part)

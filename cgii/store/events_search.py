@@ -77,7 +77,7 @@ def steps(
     chosen = plan(reader.db, tree, stretch)
     few = limits.HISTOGRAM_SORTED_MAX
     if chosen.has_open_end or count(reader, tree, stretch, few) < few:
-        place = f"({chosen.position} - {begin << SLOT_BITS}) / {step << SLOT_BITS}"
+        place = f"(({chosen.position} >> {SLOT_BITS}) - {begin}) / {step}"
         statement = chosen.select_positions(f"{place}, count(*)", "GROUP BY 1")
         return dict(reader.run(chosen, statement))
     # Hits come in order of time, which GROUP BY does not know: it would sort all of them.

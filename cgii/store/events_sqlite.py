@@ -32,12 +32,10 @@ from cgii.store.events_document import event_or_none
 from cgii.store.events_faults import Unusable, is_damage, unavailable
 from cgii.store.events_files import MonthFiles
 from cgii.store.events_month import SLOT_BITS, first_moment, month_of, path_of
-from cgii.store.events_plan import Stretch, guarded, may_hold, stretch_of
+from cgii.store.events_plan import Stretch, may_hold, understood
 from cgii.store.events_top import top_values
-from cgii.store.query import parse
 from cgii.store.query_fields import TEXTS, TIMES, named
 from cgii.store.query_times import moment
-from cgii.store.query_tree import Node
 from cgii.store.together import Together
 
 log = logger("store")
@@ -179,7 +177,7 @@ class SqliteEvents:
     def search(self, query: EventQuery) -> Page:
         """One page of events, newest first; events of one millisecond in a stable order."""
         size = max(1, min(query.size, limits.PAGE_ROWS_MAX))
-        tree, stretch = _understood(query)
+        tree, stretch = understood(query)
         after = _read_cursor(query.after)
         until = _deadline()
         rows: list[events_search.Row] = []
@@ -200,12 +198,12 @@ class SqliteEvents:
 
     def scan(self, query: EventQuery) -> Iterator[Event]:
         """Every event of the search once, oldest first. Ignores size and after."""
-        tree, stretch = _understood(query)
+        tree, stretch = understood(query)
         return events_scan.scan(self._files, tree, stretch)
 
     def count(self, query: EventQuery, *, up_to: int | None = None) -> int:
         """How many events match, counting no further than `up_to`."""
-        tree, stretch = _understood(query)
+        tree, stretch = understood(query)
         until = _deadline()
         total = 0
         for month, _ in events_spans.spans(self._files, stretch, until):
@@ -221,7 +219,7 @@ class SqliteEvents:
         self, query: EventQuery, buckets: int = limits.HISTOGRAM_BUCKETS
     ) -> tuple[Bucket, ...]:
         """Events over time in equal steps from start to end (or from oldest to newest)."""
-        tree, stretch = _understood(query)
+        tree, stretch = understood(query)
         until = _deadline()
         spans = events_spans.spans(self._files, stretch, until)
         if not spans:
@@ -246,7 +244,7 @@ class SqliteEvents:
 
         Over several months a value that is rare in each of them may be missed.
         """
-        tree, stretch = _understood(query)
+        tree, stretch = understood(query)
         until = _deadline()
         totals: Counter[str] = Counter()
         for name in named(field):
@@ -297,7 +295,7 @@ class SqliteEvents:
 
     def gaps(self, query: EventQuery) -> tuple[Gap, ...]:
         """The damaged files, set aside, of the months that the question is about."""
-        _, stretch = _understood(query)
+        _, stretch = understood(query)
         aside = set_aside(self._files.folder)
         return tuple(gap for gap in aside if may_hold(gap.month, stretch))
 
@@ -352,12 +350,6 @@ class SqliteEvents:
             if reader is not None:
                 count = events_search.tally(reader)
         return count
-
-
-def _understood(query: EventQuery) -> tuple[Node, Stretch]:
-    """What is asked, with the tenant guard inside, and where it can be."""
-    tree = guarded(parse(query.text), query.entity_ids)
-    return tree, stretch_of(query, tree)
 
 
 def _deadline() -> float:

@@ -72,7 +72,7 @@ def _refuse_depth(text: str) -> None:
 
 def _too_deep() -> Invalid:
     return _wrong(
-        "La búsqueda tiene más de {most} niveles de paréntesis o negaciones; simplifíquela.",
+        "La búsqueda tiene más de {most} niveles de paréntesis u operadores; simplifíquela.",
         most=limits.QUERY_DEPTH_MAX,
     )
 
@@ -107,7 +107,7 @@ class _Reader:
         self.conditions = 0
 
     def read(self, node: lucene.Item, *, field: str | None, depth: int) -> Node:
-        if depth > 2 * limits.QUERY_DEPTH_MAX:
+        if depth > limits.QUERY_DEPTH_MAX:
             raise _too_deep()
         match node:
             case lucene.AndOperation() | lucene.UnknownOperation():
@@ -120,7 +120,7 @@ class _Reader:
             case lucene.Plus():
                 return self.read(node.a, field=field, depth=depth + 1)
             case lucene.Group() | lucene.FieldGroup():
-                return self.read(node.expr, field=field, depth=depth + 1)
+                return self.read(node.expr, field=field, depth=depth)
             case lucene.SearchField():
                 return self._field(node, outer=field, depth=depth)
             case _:
@@ -157,7 +157,7 @@ class _Reader:
             if isinstance(node.expr, lucene.Word) and node.expr.value == "*":
                 return Everything()
             raise _wrong("«*:» solo se admite como *:*; para buscar en todo, escriba la palabra.")
-        return self._any_of(name, lambda one: self.read(node.expr, field=one, depth=depth + 1))
+        return self._any_of(name, lambda one: self.read(node.expr, field=one, depth=depth))
 
     def _any_of(self, name: str, build: Callable[[str], Node]) -> Node:
         parts = tuple(build(one) for one in named(name))
@@ -314,7 +314,7 @@ def _beginning(text: str) -> tuple[str, ...]:
     if "." in text and _ADDRESS_START.fullmatch(text):
         return (text.replace(".", "x"),)  # the beginning of an address, which is one word
     found = _some_words(text)
-    if not words(text[-1:]):
+    if not words(fold(text)[-1:]):
         raise _wrong("Antes de «*» debe ir una letra o un número en «{text}*».", text=text)
     return found
 

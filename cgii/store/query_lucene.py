@@ -168,7 +168,8 @@ def _any_of(members: frozenset[str]) -> str:
         return literal(lower[0])
     runs: list[list[str]] = []
     for char in lower:
-        if runs and ord(char) == ord(runs[-1][-1]) + 1:
+        # Lucene reads no range that begins with a backslash.
+        if runs and ord(char) == ord(runs[-1][-1]) + 1 and runs[-1] != ["\\"]:
             runs[-1].append(char)
         else:
             runs.append([char])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cgii.base import limits
-from cgii.store.events_month import BODY, HOT, key, position_of
+from cgii.store.events_month import BODY, HOT, LAST_MILLISECOND, MARKS, key, position_of
 from cgii.store.query_fields import ADDRESSES, OWN
 from cgii.store.query_tree import (
     And,
@@ -44,7 +44,7 @@ class Sql:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What the full text can say about a condition.
+    """What the full text can say about a condition; `matching` takes the text.
 
     `exact` means that it is the condition; otherwise its hits contain all that meet it.
     """
@@ -53,7 +53,11 @@ class Match:
     exact: bool
 
 
-OPEN_END = '" *'  # of a phrase whose last word may go on
+_PREFIX_SIGN = '" *'  # of a phrase whose last word may go on
+_KEY_BEGINS = frozenset(mark.removesuffix("=") for mark in MARKS.values())
+# Each byte by which a word may go on: letters, digits, and the first of any other character.
+_WORD_BYTES = (*b"0123456789abcdefghijklmnopqrstuvwxyz", *range(0xC2, 0xF5))
+_GOES_ON = [bytes((one,)).decode(errors="surrogateescape") for one in _WORD_BYTES]
 TRUE = Sql("1")
 FALSE = Sql("0")
 
@@ -127,6 +131,12 @@ def _match_any(found: list[Match | None]) -> Match | None:
     return Match(" OR ".join(f"({match.text})" for match in known), exact)
 
 
+def is_placed(times: During) -> bool:
+    """Whether the positions of events tell of all of them whether they lie in these times."""
+    bounds = [bound for bound in (times.start, times.end) if bound is not None]
+    return all(-LAST_MILLISECOND < bound <= LAST_MILLISECOND for bound in bounds)
+
+
 def quoted(text: str) -> str:
     """A text as one string of the full text's own language."""
     return '"' + text.replace('"', '""') + '"'
@@ -134,7 +144,22 @@ def quoted(text: str) -> str:
 
 def _phrase(found: Sequence[str], open_end: bool = False) -> str:
     text = quoted(" ".join(found))
-    return text[:-1] + OPEN_END if open_end else text
+    if not open_end:
+        return text
+    if text[1:-1] in _KEY_BEGINS:  # keys begin like this, too, and go on with a sign
+        return " OR ".join([text, *(f"{text[:-1]}{one}{_PREFIX_SIGN}" for one in _GOES_ON)])
+    return text[:-1] + _PREFIX_SIGN
+
+
+def matching(text: str) -> Sql:
+    """The condition that a row of the full text is a hit; as bytes, for half characters."""
+    return Sql("words MATCH CAST(? AS TEXT)", (text.encode(errors="surrogateescape"),))
+
+
+def has_open_end(sql: Sql) -> bool:
+    """Whether a word's beginning is sought in the full text."""
+    sign = _PREFIX_SIGN.encode()
+    return any(isinstance(one, bytes) and sign in one for one in sql.values)
 
 
 def _sure_words(node: Like) -> list[str]:
@@ -183,16 +208,17 @@ class SqlWriter:
                 return Sql(f"(NOT {inner.text})", inner.values)
             case Words(found, open_end):
                 return self._found(_phrase(found, open_end))
-            case During("@timestamp", start, end):
+            case During("@timestamp", start, end) if is_placed(node):
                 return _between(start, end)
             case _:
                 return self._leaf(node)
 
     def _found(self, match: str) -> Sql:
+        hits = matching(match)
         return Sql(
-            "(e.position IN (SELECT rowid FROM words WHERE words MATCH ?"
+            f"(e.position IN (SELECT rowid FROM words WHERE {hits.text}"  # noqa: S608 constants
             " AND rowid >= ? AND rowid < ?))",
-            (match, self.low, self.high),
+            (*hits.values, self.low, self.high),
         )
 
     def _leaf(self, leaf: Leaf) -> Sql:

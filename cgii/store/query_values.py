@@ -115,7 +115,8 @@ def _fulltext_test(leaf: Words | WordLike) -> Test:
         phrase = _padded(leaf.words, leaf.open_end)
         return lambda document: phrase in _padded(spelled(document))
     regex = compile_like(leaf.pieces)
-    return lambda document: any(regex.fullmatch(word) for word in set(spelled(document)))
+    # "=" stands between texts: it is no word.
+    return lambda document: any(regex.fullmatch(word) for word in {*spelled(document)} - {"="})
 
 
 def _time_test(leaf: During) -> Test:

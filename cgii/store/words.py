@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
+from math import isfinite
 from typing import Any
 
 _INNER_OCTETS = re.compile(r"\.(?<=\d\.)\d{1,3}\.\d{1,3}\.(?=\d)")  # begins with "." to be fast
@@ -90,7 +91,7 @@ def shown(value: Any) -> str:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """The single values inside lists and objects; None is no value."""
+    """The single values inside lists and objects; what JSON keeps as null is no value."""
     if value is None:
         return
     kind = type(value)
@@ -100,7 +101,7 @@ def leaves(value: Any) -> Iterator[Any]:
     elif kind is list or kind is tuple:
         for inner in value:
             yield from leaves(inner)
-    else:
+    elif kind is not float or isfinite(value):
         yield value
 
 

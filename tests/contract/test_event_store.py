@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +37,7 @@ def filled(
     if request.param == "elastic":
         url = f"{request.getfixturevalue('elasticsearch_server').url}/t{secrets.token_hex(6)}"
     store = open_events(url, tmp_path_factory.mktemp("filled"))
-    store.write(
-        [
-            make_event(1, **SSH),
-            make_event(2, original="another line", source="other", ecs={}),
-            make_event(3, **WINDOWS),
-            make_event(4, **OBJECTS),
-        ]
-    )
+    store.write(FILLED)
     yield store
     store.close()
     if url:
@@ -90,6 +83,14 @@ OBJECTS: dict[str, Any] = {  # the producer's own objects, beside a text under s
     "fields": {"host": {"name": "Srv9"}, "source": [{"ip": "10.9.9.9"}], "user": "ana"},
     "ecs": {},
 }
+
+FILLED = [
+    make_event(1, **SSH),
+    make_event(2, original="another line", source="other", ecs={}),
+    make_event(3, **WINDOWS),
+    make_event(4, **OBJECTS),
+]
+
 CASES: list[tuple[dict[str, Any], str, bool]] = [
     (OBJECTS, "host.name:srv9", True),
     (OBJECTS, "source.ip:10.9.9.9", True),
@@ -106,6 +107,8 @@ CASES: list[tuple[dict[str, Any], str, bool]] = [
     (SSH, "10.1.2", False),
     (SSH, "*sword", True),
     (SSH, "p?ssword", True),
+    (SSH, "?", False),  # no word of one letter, and what stands between texts is none
+    (SSH, "??", True),
     (SSH, "source.ip:10.0.0.0/8", True),
     (SSH, "source.ip:10.1.2.0/30", True),
     (SSH, "source.ip:10.1.3.0/24", False),
@@ -123,6 +126,9 @@ CASES: list[tuple[dict[str, Any], str, bool]] = [
     (SSH, "user.name:ro*", True),
     (SSH, "user.name:(ana OR root)", True),
     (SSH, "usuario:/ro+t/", True),
+    (SSH, "usuario:/[^[]+/", True),
+    (SSH, "usuario:/r[\\\\-p]+t/", True),
+    (SSH, "usuario:/[^\\\\-p]+/", False),
     (SSH, "source.port:>=2022", True),
     (SSH, "source.port:{2022 TO *]", False),
     (SSH, "source.port:[1000 TO 3000]", True),
@@ -186,6 +192,50 @@ def test_a_search_finds_what_it_says(
     event = make_event({id(SSH): 1, id(WINDOWS): 3, id(OBJECTS): 4}[id(given)], **given)
     assert (event.id in _found(filled, text)) is expected
     assert meets(event, parse(text)) is expected
+
+
+HOT_NUMBERS: dict[str, Any] = {  # each hot field has a value, and no word begins with a letter
+    "host.name": "1", "user.name": ["2", "3"], "source.ip": "10.1.2.3", "destination.ip": "9.9.9.9",
+    "event.action": "4", "event.outcome": "5", "event.code": 6, "rule.name": "7",
+    "process.name": "8" * 600,
+}  # fmt: skip
+
+
+def test_a_beginning_of_one_letter_is_that_of_a_word_and_of_nothing_else(store: EventStore) -> None:
+    letters = "abcdefghijklm"
+    goes_on = ("", "9", "z.", "\u0436", "\u65e5")
+    lines = ["77", *(letter + rest for letter in letters for rest in goes_on)]
+    events = [
+        make_event(seq, original=line, ecs=HOT_NUMBERS | {"message": f"77 {line}"})
+        for seq, line in enumerate(lines)
+    ]
+    store.write(events)
+    for letter in letters:
+        own = {event.id for event in events if event.original.startswith(letter)}
+        assert set(_found(store, f"{letter}*")) == own, letter
+        assert store.count(EventQuery(f"{letter.upper()}\u0301*")) == len(own), letter
+    own = {event.id for event in events if event.original.startswith("e")}
+    rest = {event.id for event in events} - own
+    for text, wanted in {
+        "\u00e9*": own,
+        "NOT e*": rest,
+        "77 AND NOT e*": rest,
+        "77 AND e*": own,
+        "e* AND (nothing OR 10.1.*)": own,
+        "(nothing OR e*) AND source.ip:10.0.0.0/8": own,
+        "zz* OR (77 AND e*)": own,
+        "77\\ e*": own,  # no key follows a word
+        "7\\ e*": set(),
+        "message:e*": own,
+        "NOT message:e*": rest,
+    }.items():
+        query = EventQuery(text, entity_ids=frozenset({1}), size=100)
+        assert {event.id for event in store.search(query).events} == wanted, text
+        assert {event.id for event in store.scan(query)} == wanted, text
+        assert store.count(query) == len(wanted), text
+        assert sum(one.count for one in store.histogram(query, 7)) == len(wanted), text
+        top = store.top_values(query, "event.code")
+        assert [(one.value, one.count) for one in top] == [("6", len(wanted))][: len(wanted)], text
 
 
 def test_a_resent_event_is_stored_once(store: EventStore) -> None:
@@ -332,6 +382,65 @@ def test_times_limit_a_search_to_the_millisecond(store: EventStore) -> None:
     assert store.count(EventQuery(start=NOON + second + timedelta(milliseconds=1))) == 1
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        "NOT {}",
+        "NOT (77 OR r?ot AND {})",
+        "77 OR *oot AND ({})",
+        "NOT (part:*z OR -*oot AND {})",
+        "NOT (process.name:*z AND {})",
+    ],
+)
+def test_a_search_is_answered_as_deep_as_it_is_read(filled: EventStore, step: str) -> None:
+    text, answered = "process.name:*q", 0
+    while True:
+        text = step.format(text)
+        try:
+            tree = parse(text)
+        except Invalid:
+            break
+        answered += 1
+        wanted = [meets(event, tree) for event in FILLED]
+        query = EventQuery(text, entity_ids=frozenset({1}), start=NOON)
+        assert len(filled.search(query).events) == filled.count(query) == sum(wanted), text
+    assert answered >= 4
+
+
+def test_times_of_a_clock_that_is_far_off_are_told_apart(store: EventStore) -> None:
+    years = (1, 1601, 1840, 2026, 2108, 2120, 2150, 9999)
+    events = [
+        make_event(seq, at=datetime(year, 6, 1, tzinfo=UTC), received_at=NOON)
+        for seq, year in enumerate(years)
+    ]
+    store.write(events)
+    for text, first, last in (
+        ("@timestamp:<1700-01-01", 1, 1601),
+        ("@timestamp:0001-06-01", 1, 1),
+        ("@timestamp:>=1601-06-02", 1840, 9999),
+        ("@timestamp:>=2120-06-02", 2150, 9999),
+        ("line @timestamp:[1601-06-01 TO 2120-06-01]", 1601, 2120),
+        ("@timestamp:{2110-01-01 TO 2140-01-01}", 2120, 2120),
+        ("NOT (@timestamp:>2140-01-01 OR @timestamp:<1500-01-01)", 1601, 2120),
+        ("@timestamp:9999-06-01", 9999, 9999),
+        ("@timestamp:>9999-06-01", 0, 0),
+    ):
+        wanted = {event.id for event in events if first <= event.at.year <= last}
+        query = EventQuery(text)
+        assert set(_found(store, text)) == wanted, text
+        assert {event.id for event in store.scan(query)} == wanted, text
+        assert store.count(query) == len(wanted), text
+        assert sum(bucket.count for bucket in store.histogram(query, 3)) == len(wanted), text
+    for begin, end in ((1, 1700), (1700, 2130), (2130, 9999), (1601, 1602), (2120, 2121)):
+        query = EventQuery(
+            start=datetime(begin, 1, 1, tzinfo=UTC), end=datetime(end, 1, 1, tzinfo=UTC)
+        )
+        inside = [event for event in events if begin <= event.at.year < end]
+        assert {event.id for event in store.search(query).events} == {one.id for one in inside}
+        top = store.top_values(query, "source")
+        assert [(one.value, one.count) for one in top] == [("linux_auth", len(inside))]
+
+
 def test_an_entity_sees_its_own_events_only(store: EventStore) -> None:
     trick = "entity_id:2 OR 2 b=2 \x01 b\x012 b=\x012"
     store.write([make_event(1, entity_id=1, original=trick, ecs={"user.name": "b=2 b=2"})])
@@ -399,6 +508,7 @@ def test_old_months_are_forgotten_whole(store: EventStore) -> None:
 
 def test_values_that_json_cannot_hold_do_not_lose_the_event(store: EventStore) -> None:
     odd = {"half": "a\ud800b", "huge": 2**70, "deep": {"k": [1, None, {"z": "w"}]}, "f": 1.5}
+    odd |= {"none": float("nan"), "more": [float("-inf"), 2.5]}
     event = make_event(1, original="x\ud800 y", fields=odd, ecs={"user.name": "a\ud800"})
     assert store.write([event]) == 1
     kept = store.get(event.id)
@@ -407,6 +517,8 @@ def test_values_that_json_cannot_hold_do_not_lose_the_event(store: EventStore) -
     assert kept.fields["half"] == "a?b"
     assert _found(store, f"huge:{2**70}") == [event.id]
     assert _found(store, "user.name:a*") == [event.id]
+    assert _found(store, "2.5 AND more:2.5") == [event.id]
+    assert _found(store, "nan OR inf OR none:* OR more:*inf") == []
 
 
 def test_an_empty_store_answers_with_nothing(store: EventStore) -> None:

@@ -55,3 +55,8 @@ def test_the_ends_of_a_text_need_not_be_said() -> None:
 @given(text=st.text(alphabet=st.sampled_from(list('a0.*?[](){}|\\"~@&#<>^$ñ日- ')), max_size=8))
 def test_a_literal_stands_for_itself(text: str) -> None:
     assert re.fullmatch(literal(text), text) is not None
+
+
+def test_no_range_begins_with_a_backslash_which_lucene_would_not_read() -> None:
+    assert lucene_regex("[\\\\-p]") == "[\\\\\\]-p]"
+    assert lucene_regex("[Z-\\\\]") == "[\\[\\\\z]"
