@@ -320,6 +320,7 @@ def _reject_row(origin: Origin, one: Rejected, received_at: datetime) -> dict[st
         "detail": one.detail,
         "sample": _storable(one.sample),
         "peer": _storable(one.peer),
+        "zone": origin.zone or None,
         "received_at": received_at,
     }
 

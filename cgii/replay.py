@@ -82,8 +82,8 @@ def replay_rejects(
         whole = [row for row in rows if _is_whole(row)]
         told.not_whole += len(rows) - len(whole)
         whole.sort(key=_origin_of)
-        for (stream, epoch, sensor, entity, received_at), group in groupby(whole, _origin_of):
-            origin = Origin(source, stream, epoch, sensor or None, entity or None)
+        for (stream, epoch, sensor, entity, zone, received_at), group in groupby(whole, _origin_of):
+            origin = Origin(source, stream, epoch, sensor or None, entity or None, zone=zone)
             raws = [Raw(row.seq, row.sample.encode(), row.peer) for row in group]
             read = normalize(origin, raws, known, received_at=received_at)
             _keep(centre, origin, read, received_at=received_at, told=told)
@@ -97,8 +97,9 @@ def _is_whole(row: Reject) -> bool:
     )
 
 
-def _origin_of(row: Reject) -> tuple[str, str, int, int, datetime]:
-    return row.stream, row.epoch, row.sensor_id or 0, row.entity_id or 0, row.received_at
+def _origin_of(row: Reject) -> tuple[str, str, int, int, str, datetime]:
+    owner = row.sensor_id or 0, row.entity_id or 0
+    return row.stream, row.epoch, *owner, row.zone or "", row.received_at
 
 
 def _keep(

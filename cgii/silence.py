@@ -37,6 +37,7 @@ from cgii.model.silence import QuietWindow, SourceSilence
 from cgii.respond.intake import fold_alerts
 from cgii.respond.policies import load_policies
 from cgii.store.numbering import next_number
+from cgii.store.quiet import stands
 
 JOB = "check_silence"
 RECENT_WEEKS = 3  # in which a source was heard that can be missed now
@@ -76,9 +77,19 @@ class _Scene:
         sensor = self.sensors.get(pair.sensor_key)
         return pair.sensor_key == LOCAL or (sensor is not None and sensor.revoked_at is None)
 
-    def is_quiet_now(self, pair: Pair) -> bool:
-        soon = self.now + timedelta(seconds=1)
-        return any(one.touches(pair, self.now, soon) for one in self.windows)
+    def quiet_now(self, pair: Pair) -> list[Window]:
+        """By which silence of the source is expected at this moment."""
+        soon, calendar = self.now + timedelta(seconds=1), self.calendar_of(pair)
+        own = (one for one in self.windows if one.concerns(pair))
+        return [one for one in own if one.touches(self.now, soon, calendar)]
+
+    def explains(self, window: Window, pair: Pair, since: datetime) -> bool:
+        """Whether a window of now has to do with a silence that began then.
+
+        What comes again every night does not explain a silence that began in the afternoon.
+        """
+        calendar = self.calendar_of(pair)
+        return window.times is None or window.times.touches(since, since + HOUR, calendar)
 
 
 def check_silence(centre: Centre) -> Looked:
@@ -111,17 +122,26 @@ def _scene(centre: Centre, session: Session) -> _Scene:
     now = centre.clock()  # with the lock held: whoever waited for it sees no earlier time
     sensors = session.scalars(select(Sensor).options(joinedload(Sensor.entity)))
     kept = now - (limits.SILENCE_WEEKS + 1) * WEEK
-    windows = session.scalars(select(QuietWindow).where(QuietWindow.end_at > kept))
+    by_key = {f"sensor:{row.id}": row for row in sensors}
+    rows = session.scalars(select(QuietWindow).where(stands(kept)))
     return _Scene(
         now=now,
-        sensors={f"sensor:{row.id}": row for row in sensors},
+        sensors=by_key,
         windows=tuple(
-            Window(row.sensor_key, row.source, row.start_at, row.end_at) for row in windows
+            Window(key, row.source, row.start_at, row.end_at, row.times)
+            for row in rows
+            for key in _keys_of(row, by_key)
         ),
         silences=_silences(session, kept, now),
         awake=_awake(session, now),
         calendar=load_policies(centre.settings.site).calendar,
     )
+
+
+def _keys_of(window: QuietWindow, sensors: Mapping[str, Sensor]) -> list[str]:
+    if window.entity_id is None:
+        return [window.sensor_key]
+    return [key for key, row in sensors.items() if row.entity_id == window.entity_id]
 
 
 def _silences(session: Session, kept: datetime, now: datetime) -> dict[Pair, tuple[Window, ...]]:
@@ -190,8 +210,8 @@ def _verdicts(session: Session, scene: _Scene, pairs: Iterable[Pair]) -> dict[Pa
             scene.hour,
             counts.get(pair, {}),
             is_awake=scene.awake.__contains__,
-            is_quiet=quiet_of(scene.windows, pair),
-            was_silent=quiet_of(scene.silences.get(pair, ()), pair),
+            is_quiet=quiet_of(scene.windows, pair, calendars[pair]),
+            was_silent=quiet_of(scene.silences.get(pair, ()), pair, calendars[pair]),
             calendar=calendars[pair],
         )
         for pair in sorted(wanted)
@@ -237,7 +257,7 @@ def _change(
 
 def _is_missed(scene: _Scene, pair: Pair, verdict: Verdict) -> bool:
     silent = verdict.state in (LOW, STOPPED)
-    return silent and scene.is_in_use(pair) and not scene.is_quiet_now(pair)
+    return silent and scene.is_in_use(pair) and not scene.quiet_now(pair)
 
 
 def _outcome(scene: _Scene, pair: Pair, row: SourceSilence, verdict: Verdict) -> str:
@@ -246,7 +266,7 @@ def _outcome(scene: _Scene, pair: Pair, row: SourceSilence, verdict: Verdict) ->
         return "revoked"
     if verdict.state == HEARD:
         return "back"
-    if scene.is_quiet_now(pair):
+    if any(scene.explains(one, pair, row.since) for one in scene.quiet_now(pair)):
         return "quiet"
     forgotten = scene.now - row.since >= timedelta(days=limits.SILENCE_FORGET_DAYS)
     return "forgotten" if forgotten else ""

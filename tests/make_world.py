@@ -280,6 +280,8 @@ def _add_machines(session: Session, world: World) -> None:
               alert_id=mark, opened_at=NOW))  # fmt: skip
     world.add(session, "quiet", QuietWindow(sensor_key=key, reason=f"INTERNO {mark}",
               start_at=NOW, end_at=NOW + timedelta(days=30), created_at=NOW))  # fmt: skip
+    world.add(session, "quiet weekly", QuietWindow(entity_id=entity.id, days="67h", start_at=NOW,
+              reason=f"INTERNO {mark}", created_at=NOW))  # fmt: skip
     group = world.add(
         session,
         "group",

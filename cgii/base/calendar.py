@@ -30,9 +30,13 @@ class WorkingCalendar:
         """Whether work is done on that day."""
         if day in self.worked_holidays:
             return True
-        if day.weekday() not in self.weekdays or day in self.extra_holidays:
+        return day.weekday() in self.weekdays and not self.is_public_holiday(day)
+
+    def is_public_holiday(self, day: date) -> bool:
+        """Whether it is a holiday or a decreed bridge day, whatever its day of the week."""
+        if day in self.worked_holidays:
             return False
-        return day not in _holidays(self.department, day.year)
+        return day in self.extra_holidays or day in _holidays(self.department, day.year)
 
     def is_holiday(self, day: date) -> bool:
         """Whether a day that is worked in other weeks is not."""

@@ -8,32 +8,50 @@ from sqlalchemy import select
 
 from cgii.base import clock
 from cgii.base.errors import Invalid, NotFound
+from cgii.base.labels import labels
+from cgii.base.weekly import HOLIDAY, WEEK, weekly_times
 from cgii.cli.deeds import deed
 from cgii.cli.moments import moment_in
+from cgii.cli.people import find_entity
 from cgii.cli.sensors import find_sensor
 from cgii.model.records import Sensor
 from cgii.model.silence import QuietWindow
 from cgii.store.act import Act
-from cgii.store.quiet import EVERY, LOCAL, add_quiet_window, end_quiet_window
+from cgii.store.quiet import (
+    EVERY,
+    LOCAL,
+    add_quiet_times,
+    add_quiet_window,
+    end_quiet_window,
+    stands,
+)
+from cgii.store.words import fold
 
 quiets = typer.Typer(no_args_is_help=True, help="Pausas anunciadas de sensores y fuentes.")
+
+Reason = Annotated[str, typer.Option(help="Por qué; queda en la bitácora.")]
+OfSensor = Annotated[str, typer.Option("--sensor", help="Nombre del sensor, o «local».")]
+OfEntity = Annotated[str, typer.Option("--entity", help="Sigla de la entidad: todos sus sensores.")]
+OfEvery = Annotated[bool, typer.Option("--every-sensor", help="Todos los sensores.")]
+OfSource = Annotated[str, typer.Option("--source", help="Nombre de la fuente; sin esto, todas.")]
+Owner = Annotated[str, typer.Option(help="Correo de quien responde por la pausa.")]
 
 
 @quiets.command("add")
 def add(
-    reason: Annotated[str, typer.Option(help="Por qué; queda en la bitácora.")],
+    reason: Reason,
     hours: Annotated[float, typer.Option(min=0.1, max=24 * 62, help="Horas que dura.")],
     start: Annotated[
         str, typer.Option("--from", help="Cuándo comienza, en hora de La Paz; sin esto, ahora.")
     ] = "",
-    sensor: Annotated[str, typer.Option(help="Nombre del sensor, o «local».")] = "",
-    source: Annotated[str, typer.Option(help="Nombre de la fuente; sin esto, todas.")] = "",
-    every: Annotated[bool, typer.Option("--every-sensor", help="Todos los sensores.")] = False,
-    owner: Annotated[str, typer.Option(help="Correo de quien responde por la pausa.")] = "",
+    sensor: OfSensor = "",
+    entity: OfEntity = "",
+    every: OfEvery = False,
+    source: OfSource = "",
+    owner: Owner = "",
 ) -> None:
     """Anuncia una pausa: mientras dura, el silencio no da alerta."""
-    if bool(sensor) == every:
-        raise Invalid("Diga de qué sensor es la pausa (--sensor), o que es de todos.")
+    _must_be_one(sensor, entity, every)
     with deed(owner) as (centre, act):
         if source:
             centre.definitions.check(source)
@@ -41,29 +59,68 @@ def add(
         window = add_quiet_window(
             act,
             sensor_key=_key(act, sensor),
+            entity_id=find_entity(act, entity).id if entity else None,
             source=source,
             start=begins,
-            end=begins + timedelta(hours=hours),
+            end=(until := begins + timedelta(hours=hours)),
             reason=reason,
         )
-        typer.echo(f"Pausa {window.id} hasta el {clock.show(window.end_at)}.")
+        typer.echo(f"Pausa {window.id} hasta el {clock.show(until)}.")
+
+
+@quiets.command("weekly")
+def add_weekly(
+    reason: Reason,
+    days: Annotated[
+        str, typer.Option(help="Qué días: «lunes-viernes», «sábado,domingo,feriados», «todos».")
+    ],
+    opens: Annotated[
+        str, typer.Option("--from", help="Desde qué hora de La Paz, como 20:00.")
+    ] = "",
+    closes: Annotated[
+        str,
+        typer.Option("--to", help="Hasta cuándo, quizá del día siguiente; sin horas, todo el día."),
+    ] = "",
+    sensor: OfSensor = "",
+    entity: OfEntity = "",
+    every: OfEvery = False,
+    source: OfSource = "",
+    owner: Owner = "",
+) -> None:
+    """Anuncia una pausa de cada semana: en esas horas el silencio no da alerta."""
+    _must_be_one(sensor, entity, every)
+    times = weekly_times(_days(days), opens, closes)
+    with deed(owner) as (centre, act):
+        if source:
+            centre.definitions.check(source)
+        window = add_quiet_times(
+            act,
+            sensor_key=_key(act, sensor),
+            entity_id=find_entity(act, entity).id if entity else None,
+            source=source,
+            times=times,
+            reason=reason,
+        )
+        typer.echo(f"Pausa {window.id}: {times}.")
 
 
 @quiets.command("list")
 def list_windows(
     every: Annotated[bool, typer.Option("--all", help="También las terminadas.")] = False,
 ) -> None:
-    """Muestra las pausas por venir y las que duran."""
+    """Muestra las pausas por venir, las que duran y las de cada semana."""
     with deed() as (_, act):
         query = select(QuietWindow).order_by(QuietWindow.start_at, QuietWindow.id)
         if not every:
-            query = query.where(QuietWindow.end_at > act.now)
+            query = query.where(stands(act.now))
         names = {f"sensor:{row.id}": row.name for row in act.session.scalars(select(Sensor))}
         for row in act.session.scalars(query):
             who = names.get(row.sensor_key, row.sensor_key) or "todos los sensores"
+            if row.entity is not None:
+                who = f"sensores de {row.entity.acronym}"
             typer.echo(
-                f"{row.id:>4}  {clock.show(row.start_at)} – {clock.show(row.end_at)}  {who}, "
-                f"{row.source or 'todas las fuentes'}: {row.reason}"
+                f"{row.id:>4}  {_when(row)}  {who}, {row.source or 'todas las fuentes'}: "
+                f"{row.reason}"
             )
 
 
@@ -78,7 +135,46 @@ def end(number: Annotated[int, typer.Argument(help="Número de la pausa, según 
         typer.echo(f"La pausa {number} terminó.")
 
 
+def _must_be_one(sensor: str, entity: str, every: bool) -> None:
+    if bool(sensor) + bool(entity) + every != 1:
+        raise Invalid(
+            "Diga de quién es la pausa: de un sensor (--sensor), de los de una entidad (--entity) "
+            "o de todos (--every-sensor)."
+        )
+
+
 def _key(act: Act, sensor: str) -> str:
     if sensor in (EVERY, LOCAL):
         return sensor
     return f"sensor:{find_sensor(act.session, sensor).id}"
+
+
+def _days(text: str) -> str:
+    """The days that somebody wrote, by name, as DAYS has them. Raises Invalid."""
+    names = {fold(name): code for code, name in labels("detection.quiet_days").items()}
+    names["feriado"] = HOLIDAY
+    found = ""
+    for part in fold(text).split(","):
+        first, _, last = (one.strip() for one in part.partition("-"))
+        if first == "todos" and not last:
+            found += WEEK
+        elif not last and first in names:
+            found += names[first]
+        elif {first, last} <= names.keys() and names[first] < names[last] < HOLIDAY:
+            found += WEEK[WEEK.index(names[first]) : WEEK.index(names[last]) + 1]
+        else:
+            raise Invalid(
+                "--days «{text}» no se entiende. Escriba días separados por comas, o el primero y "
+                "el último: «lunes-viernes», «sábado,domingo,feriados», «todos».",
+                text=part[:40],
+            )
+    return found
+
+
+def _when(row: QuietWindow) -> str:
+    if row.end_at is None:
+        return str(row.times)
+    until = clock.show(row.end_at)
+    if row.times is None:
+        return f"{clock.show(row.start_at)} – {until}"
+    return f"{row.times}, hasta el {until}"

@@ -6,17 +6,18 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from cgii.base import limits
+from cgii.base.weekly import WeeklyTimes
 from cgii.centre import Centre
 from cgii.demo.sensors import HOUR, PAUSED, PAUSED_HOURS, SINCE_HOURS, Played
 from cgii.model.records import Job
 from cgii.model.sensors import SensorReport
 from cgii.silence import JOB, check_silence
 from cgii.store.act import Act
-from cgii.store.quiet import add_quiet_window
+from cgii.store.quiet import add_quiet_times, add_quiet_window
 
 
 def announce(act: Act, now: datetime, sensors: Sequence[Played]) -> None:
-    """One pause that lasts, of a sensor that says nothing meanwhile, and one that is to come."""
+    """A pause that lasts, of a sensor that says nothing meanwhile, one to come, and weekends."""
     this_hour = now.replace(minute=0, second=0, microsecond=0)
     start = this_hour - PAUSED_HOURS * HOUR
     for one in sensors:
@@ -35,6 +36,10 @@ def announce(act: Act, now: datetime, sensors: Sequence[Played]) -> None:
         act, sensor_key=f"sensor:{sensors[0].sensor_id}", source="web_access",
         start=this_hour + timedelta(days=3), end=this_hour + timedelta(days=3, hours=6),
         reason="Cambio de versión del portal, orden de trabajo 114",
+    )  # fmt: skip
+    add_quiet_times(
+        act, sensor_key="", entity_id=sensors[1].entity_id, source="squid",
+        times=WeeklyTimes("67h"), reason="El proxy se apaga cuando la oficina no atiende",
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from cgii.base import ids, limits
 from cgii.base.calendar import WorkingCalendar
 from cgii.base.clock import local, show
+from cgii.base.weekly import WeeklyTimes
 from cgii.model.event import Alert, MatchedField
 
 RULE_ID = "silence.source"  # of these alerts, by which they are tuned and counted
@@ -37,21 +38,25 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Window:
-    """A time in which silence is expected; an empty key or source means every one."""
+    """A time in which silence is expected; an empty key or source means every one.
+
+    With `times` it is expected at those of every week only. No `end` means that it has none yet.
+    """
 
     sensor_key: str
     source: str
     start: datetime
-    end: datetime
+    end: datetime | None
+    times: WeeklyTimes | None = None
 
-    def touches(self, pair: Pair, start: datetime, end: datetime) -> bool:
-        """Whether it concerns this source at any moment from `start` to `end`."""
-        return (
-            self.sensor_key in ("", pair.sensor_key)
-            and self.source in ("", pair.source)
-            and self.start < end
-            and start < self.end
-        )
+    def concerns(self, pair: Pair) -> bool:
+        """Whether this source is meant, whenever."""
+        return self.sensor_key in ("", pair.sensor_key) and self.source in ("", pair.source)
+
+    def touches(self, start: datetime, end: datetime, calendar: WorkingCalendar) -> bool:
+        """Whether silence is expected at any moment from `start` to before `end`."""
+        first, last = max(start, self.start), end if self.end is None else min(end, self.end)
+        return first < last and (self.times is None or self.times.touches(first, last, calendar))
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,9 @@ def silence_alert(told: Told) -> Alert:
     )
 
 
-def quiet_of(windows: Sequence[Window], pair: Pair) -> Callable[[datetime], bool]:
+def quiet_of(
+    windows: Sequence[Window], pair: Pair, calendar: WorkingCalendar
+) -> Callable[[datetime], bool]:
     """Whether silence of this source was expected at any moment of an hour."""
-    own = [one for one in windows if one.sensor_key in ("", pair.sensor_key)]
-    return lambda hour: any(one.touches(pair, hour, hour + HOUR) for one in own)
+    own = [one for one in windows if one.concerns(pair)]
+    return lambda hour: any(one.touches(hour, hour + HOUR, calendar) for one in own)

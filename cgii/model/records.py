@@ -86,6 +86,7 @@ class Reject(Table):
     detail: Mapped[LongText]
     sample: Mapped[LongText]
     peer: Mapped[str] = mapped_column(Text, default="", server_default="")  # as its Raw had it
+    zone: Mapped[Code | None]  # as its Origin had it; NULL: the one of the source's definition
     received_at: Mapped[datetime] = mapped_column(index=True)
 
 

@@ -20,7 +20,7 @@ from cgii.base.errors import Conflict, Invalid, Unavailable
 
 BUSY_SECONDS = 30  # a writer waits this long for another; our transactions take milliseconds
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
-SCHEMA = "0003"  # the newest of them
+SCHEMA = "0005"  # the newest of them
 TURN = "cgii_turn"  # in a connection's notes: that it has the turn to write
 MIGRATION_LOCK = 0x43474949  # one process migrates at a time on PostgreSQL
 

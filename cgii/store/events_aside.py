@@ -1,16 +1,69 @@
-"""Files of months that were set aside as damaged: what they are called, and what they take."""
+"""Files of months that were set aside as damaged: how that is done, and what they take."""
 
+import fcntl
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from cgii.base.durable import sync_folder
+from cgii.base.durable import sync_folder, told_if_unusable
 from cgii.store.event_shapes import Gap
 
 MONTH = r"[1-9]\d{3}-(?:0[1-9]|1[0-2])"
 _NAME = re.compile(rf"events-({MONTH})\.sqlite\.damaged-\d+")
 ENDINGS = ("-wal", "-shm", "")  # the log goes first: a new file must never meet an old log
+
+
+@contextmanager
+def names_stay(folder: Path) -> Iterator[None]:
+    """Meanwhile no process sets a month aside or deletes one; any number may be here at once.
+
+    SQLite opens, and at the end deletes, what lies beside a file by its name: a file is opened and
+    closed here. Never wait here for `names_change`.
+    """
+    with ExitStack() as stack:
+        # Where no more files can be opened SQLite says so itself, and closing must go on.
+        with suppress(OSError):
+            stack.enter_context(_locked(folder, fcntl.LOCK_SH))
+        yield
+
+
+@contextmanager
+def names_change(folder: Path) -> Iterator[None]:
+    """Meanwhile nobody else opens, closes, makes or renames an event file of the folder.
+
+    Raises Unavailable, with what to look at, when the folder or a file of it may not be changed.
+    """
+    with told_if_unusable(folder), _locked(folder, fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    # The folder itself is locked: a file for it could not be made on a full or read-only disk. The
+    # lock goes with its process, however that ends.
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):  # some network disks lock no folder: there it goes on without
+            fcntl.flock(handle, how)
+        yield
+    finally:
+        os.close(handle)
+
+
+def put_aside(path: Path, aside: Path) -> None:
+    """Rename an event file and what lies beside it: all of it or, when that fails, nothing."""
+    done: list[str] = []
+    try:
+        for ending in ENDINGS:
+            with suppress(FileNotFoundError):
+                os.rename(f"{path}{ending}", f"{aside}{ending}")
+                done.append(ending)
+    except OSError:
+        for ending in reversed(done):
+            os.rename(f"{aside}{ending}", f"{path}{ending}")
+        raise
 
 
 def aside_name(month_file: str, inode: int) -> str:

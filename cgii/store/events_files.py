@@ -13,9 +13,19 @@ import orjson
 
 from cgii.base import counters, limits
 from cgii.base.durable import sync_folder
+from cgii.base.errors import Unavailable
 from cgii.base.logs import logger
 from cgii.store import events_month
-from cgii.store.events_aside import ENDINGS, aside_bytes, aside_name, drop, set_aside, unlink
+from cgii.store.events_aside import (
+    aside_bytes,
+    aside_name,
+    drop,
+    names_change,
+    names_stay,
+    put_aside,
+    set_aside,
+    unlink,
+)
 from cgii.store.events_document import document_or_none
 from cgii.store.events_faults import is_damage, not_opened, too_long, unavailable
 from cgii.store.events_plan import Plan
@@ -39,9 +49,9 @@ def _is_single_file(db: sqlite3.Connection) -> bool:
 class Reader:
     """A connection for reading one month, with the functions that our SQL calls."""
 
-    def __init__(self, month: str, path: Path) -> None:
+    def __init__(self, month: str, path: Path, inode: int) -> None:
         self.month = month
-        self.inode = path.stat().st_ino
+        self.inode = inode
         self._plan: Plan | None = None
         self._until = 0.0
         self.db = events_month.connect_for_reading(path)
@@ -122,16 +132,11 @@ class MonthFiles:
         """A reader of one month for one question; None when the file is gone or was damaged.
 
         Damage met on the way sets the file aside and ends the block quietly. Raises Unusable when
-        the file cannot be opened, Unavailable when it does not answer.
+        the file cannot be opened, Unavailable when it does not answer or cannot be set aside.
         """
         path = events_month.path_of(self.folder, month)
-        try:
-            reader = self._take(month, path)
-        except FileNotFoundError:
-            yield None
-            return
-        except sqlite3.Error as error:
-            self._not_opened(path, error)
+        reader = self._take(month, path)
+        if reader is None:
             yield None
             return
         is_whole = False
@@ -140,37 +145,43 @@ class MonthFiles:
             yield reader
             is_whole = True
         except sqlite3.Error as error:
-            reader.db.close()
             if not is_damage(error):
                 raise unavailable(error, path.name) from error
-            self.set_aside(month, reader.inode, error)
+            self.set_aside(month, reader.inode, error, opened=reader.db)
         finally:
             if is_whole:
                 self._give_back(reader)
             else:  # also when the question ended in an error of its own
-                reader.db.close()
+                self._close(reader.db)
 
-    def _not_opened(self, path: Path, error: sqlite3.Error) -> None:
-        if is_damage(error):
-            with suppress(FileNotFoundError):
-                self.set_aside(path.name[7:14], path.stat().st_ino, error)
-        elif path.exists():
-            raise not_opened(error, path) from error
-
-    def _take(self, month: str, path: Path) -> Reader:
-        inode = path.stat().st_ino
+    def _take(self, month: str, path: Path) -> Reader | None:
+        """An idle reader of the file or a new one; None when it is gone or was damaged."""
+        inode = self.inode(month)
         with self._lock:
             for place, reader in enumerate(self._idle):
                 if reader.month == month and reader.inode == inode:
                     return self._idle.pop(place)
-        return Reader(month, path)
+        try:
+            with names_stay(self.folder):
+                inode = self.inode(month)
+                return Reader(month, path, inode)
+        except sqlite3.Error as error:
+            if is_damage(error):
+                self.set_aside(month, inode, error)
+            elif path.exists():
+                raise not_opened(error, path) from error
+            return None
 
     def _give_back(self, reader: Reader) -> None:
         with self._lock:
             self._idle.append(reader)
             extra = self._idle.pop(0) if len(self._idle) > limits.STORE_READERS_MAX else None
         if extra is not None:
-            extra.db.close()
+            self._close(extra.db)
+
+    def _close(self, db: sqlite3.Connection) -> None:
+        with names_stay(self.folder):
+            db.close()
 
     def writer(self, month: str) -> tuple[sqlite3.Connection, int]:
         """The connection for writing one month and its file's inode; the caller has a lock.
@@ -185,21 +196,29 @@ class MonthFiles:
         self.drop_writer(month)  # another process set the file aside, or it was pruned
         while len(self._writers) >= _WRITERS_MAX:
             self.drop_writer(next(iter(self._writers)))
+        inode = 0
         try:
-            db = events_month.connect(path)
+            with names_stay(self.folder):
+                inode = self.inode(month)
+                self._writers[month] = (events_month.connect(path), self.inode(month))
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise not_opened(error, path) from error
-            self.set_aside(month, self.inode(month), error)
-            db = events_month.connect(path)
-        self._writers[month] = (db, self.inode(month))
+            self.set_aside(month, inode, error)
+            with names_stay(self.folder):
+                self._writers[month] = (events_month.connect(path), self.inode(month))
         return self._writers[month]
 
     def drop_writer(self, month: str) -> None:
         """Close the connection for writing a month, if there is one."""
+        db = self.taken_writer(month)
+        if db is not None:
+            self._close(db)
+
+    def taken_writer(self, month: str) -> sqlite3.Connection | None:
+        """The connection for writing a month, which the caller closes now."""
         kept = self._writers.pop(month, None)
-        if kept is not None:
-            kept[0].close()
+        return kept[0] if kept is not None else None
 
     def inode(self, month: str) -> int:
         """Which file has the month's name now; 0 when none has."""
@@ -208,20 +227,29 @@ class MonthFiles:
         except FileNotFoundError:
             return 0
 
-    def set_aside(self, month: str, inode: int, error: sqlite3.Error) -> None:
-        """Rename a damaged file, unless somebody did; the month goes on in a new file."""
+    def set_aside(
+        self,
+        month: str,
+        inode: int,
+        error: sqlite3.Error,
+        *,
+        opened: sqlite3.Connection | None = None,
+    ) -> None:
+        """Rename a damaged file, unless somebody did; the month goes on in a new file.
+
+        Closes the connection that met the damage. Raises Unavailable when nothing can be renamed.
+        """
         path = events_month.path_of(self.folder, month)
-        if inode == 0 or self.inode(month) != inode:
-            return
         name = aside_name(path.name, inode)
-        is_done = False
-        for ending in ENDINGS:
-            with suppress(FileNotFoundError):
-                os.rename(f"{path}{ending}", f"{self.folder / name}{ending}")
-                is_done = not ending
-        if not is_done:  # another process was faster
-            return
-        sync_folder(self.folder)
+        with names_change(self.folder):
+            # While it is open, no new file can have got its inode.
+            is_there = inode != 0 and self.inode(month) == inode
+            if opened is not None:
+                opened.close()
+            if not is_there:
+                return
+            put_aside(path, self.folder / name)
+            sync_folder(self.folder)
         counters.EVENT_FILES_SET_ASIDE.inc()
         log.error("event file set aside", file=path.name, now=name, reason=str(error))
 
@@ -236,8 +264,9 @@ class MonthFiles:
             for gap in set_aside(self.folder):
                 if gap.month == month:
                     drop(self.folder, gap)
-            unlink(path)
-        except OSError as error:  # somebody made a folder of that name
+            with names_change(self.folder):
+                unlink(path)
+        except (OSError, Unavailable) as error:  # somebody made a folder of that name
             log.error("event file not deleted", file=path.name, reason=str(error))
             return False
         sync_folder(self.folder)
@@ -283,6 +312,6 @@ class MonthFiles:
         with self._lock:
             idle, self._idle = self._idle, []
         for reader in idle:
-            reader.db.close()
+            self._close(reader.db)
         for month in list(self._writers):
             self.drop_writer(month)

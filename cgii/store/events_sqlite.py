@@ -93,10 +93,10 @@ class SqliteEvents:
     def _drop_broken(self, error: sqlite3.Error) -> None:
         """Set the file aside at which writing failed; any other trouble is told to the sender."""
         month, inode = self._at
-        self._files.drop_writer(month)
         if not is_damage(error):
+            self._files.drop_writer(month)
             raise unavailable(error, path_of(self._files.folder, month).name) from error
-        self._files.set_aside(month, inode, error)
+        self._files.set_aside(month, inode, error, opened=self._files.taken_writer(month))
 
     def _insert_new(self, month: str, events: dict[str, Event]) -> set[str] | None:
         """The ids of what was new; None when files came or went and nothing is certain."""

@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from cgii.base import limits
 from cgii.base.settings import load
+from cgii.base.weekly import weekly_times
 from cgii.centre import Centre
 from cgii.detect.silence import HOUR, RULE_ID, Pair
 from cgii.detect.tuning import suppress
 from cgii.model.alerts import AlertGroup, AlertRow
+from cgii.model.entities import Entity
 from cgii.model.records import Job, Sensor, SourceVolume
 from cgii.model.silence import QuietWindow, SourceSilence
 from cgii.silence import JOB, Looked, check_silence
-from cgii.store.quiet import add_quiet_window, end_quiet_window
+from cgii.store.quiet import add_quiet_times, add_quiet_window, end_quiet_window
 from tests.make import make_entity
 
 NOON = datetime.fromisoformat("2026-11-18T16:00:00+00:00")  # a Wednesday in La Paz
@@ -76,6 +78,14 @@ class Site:
             return add_quiet_window(
                 act, sensor_key=chosen, source="", start=start, end=end, reason="cambio de equipo"
             ).id
+
+    def pause_weekly(self, days: str, opens: str = "", closes: str = "", **whose: Any) -> int:
+        """Announce a pause of every week; of the sensor, unless somebody else is named."""
+        with self.centre.database.transaction() as session:
+            return add_quiet_times(
+                self.centre.act(session), times=weekly_times(days, opens, closes),
+                reason="se apaga", **({"sensor_key": self.key, "source": ""} | whose),
+            ).id  # fmt: skip
 
 
 @pytest.fixture
@@ -237,3 +247,103 @@ def test_sources_of_one_sensor_are_told_apart(site: Site) -> None:
     assert site.look(NOON + timedelta(minutes=65)).opened == 1
     (silence,) = site.rows(SourceSilence)
     assert Pair(silence.sensor_key, silence.source) == (site.key, "linux_auth")
+
+
+# --- pauses of every week ------------------------------------------------------------------------
+DUSK, DAWN = NOON + 8 * HOUR, NOON + 18 * HOUR  # 20:00 of that Wednesday, 06:00 of Thursday
+SOON = timedelta(minutes=5)
+
+
+def test_every_night_is_quiet_on_both_sides_of_midnight(site: Site) -> None:
+    site.now = NOON
+    site.pause_weekly("12345", "20:00", "06:00")
+    site.hear(NOON, DUSK)
+
+    for at in (DUSK + 2 * HOUR, DUSK + 5 * HOUR, DAWN - HOUR, DAWN):
+        assert site.look(at + SOON) == NOTHING, at
+    assert site.look(DAWN + HOUR + SOON) == Looked(1, 0, 1), "the first whole hour of the day"
+    (silence,) = site.rows(SourceSilence)
+    assert silence.since == DAWN
+
+
+def test_a_silence_that_began_before_the_night_lasts_through_it(site: Site) -> None:
+    site.now = NOON
+    site.pause_weekly("12345", "20:00", "06:00")
+    site.hear(NOON, NOON + 4 * HOUR)
+    assert site.look(NOON + 5 * HOUR + SOON) == Looked(1, 0, 1)
+
+    for at in (DUSK, DUSK + 5 * HOUR, DAWN, DAWN + 2 * HOUR):
+        assert site.look(at + SOON) == Looked(0, 0, 1), at
+    assert len(site.rows(AlertRow)) == 1
+
+
+def test_a_weekly_pause_announced_late_ends_the_silence_that_it_explains(site: Site) -> None:
+    assert site.look(NOON + HOUR + SOON).opened == 1
+    site.pause_weekly("3")
+    assert site.look(NOON + HOUR + 2 * SOON) == Looked(0, 1, 0)
+
+    assert "pausa anunciada" in site.rows(AlertRow)[0].summary
+
+
+def test_a_weekly_pause_that_was_ended_keeps_nothing_quiet_any_more(site: Site) -> None:
+    site.now = NOON
+    number = site.pause_weekly("1234567")
+    assert site.look(NOON + 3 * HOUR + SOON) == NOTHING
+    with site.centre.database.transaction() as session:
+        end_quiet_window(site.centre.act(session), session.get_one(QuietWindow, number))
+
+    assert site.look(NOON + 4 * HOUR + SOON) == NOTHING, "no whole hour since"
+    assert site.look(NOON + 5 * HOUR + SOON) == Looked(1, 0, 1)
+
+
+def test_what_was_usual_before_a_weekly_pause_stays_so_when_it_was_a_mistake(site: Site) -> None:
+    site.now = NOON + timedelta(minutes=1)
+    number = site.pause_weekly("1234567", sensor_key="")
+    with site.centre.database.transaction() as session:
+        end_quiet_window(site.centre.act(session), session.get_one(QuietWindow, number))
+
+    assert site.look(NOON + 2 * HOUR + SOON).opened == 1
+
+
+@pytest.mark.parametrize(("department", "opened"), [("SC", 0), ("LP", 1)])
+def test_the_holidays_are_those_of_the_entitys_department(
+    site: Site, department: str, opened: int
+) -> None:
+    friday = datetime.fromisoformat("2026-09-24T16:00:00+00:00")  # Santa Cruz has a holiday
+    with site.centre.database.transaction() as session:
+        session.execute(update(SourceVolume).values(sensor_key="other"))
+        session.get_one(Entity, site.entity_id).department = department
+    site.hear(friday - timedelta(weeks=9), friday)
+    site.now = friday - HOUR
+    site.pause_weekly("h", sensor_key="", entity_id=site.entity_id)
+
+    assert site.look(friday + HOUR + SOON).opened == opened
+
+
+def test_a_pause_of_an_entity_is_for_all_its_sensors_and_for_no_others(site: Site) -> None:
+    with site.centre.database.transaction() as session:
+        stranger = make_entity(session).id
+    site.now = NOON
+    site.pause_weekly("1234567", sensor_key="", entity_id=stranger)
+    assert site.look(NOON + HOUR + SOON).opened == 1
+
+    site.pause_weekly("1234567", sensor_key="", entity_id=site.entity_id)
+    assert site.look(NOON + HOUR + 2 * SOON) == Looked(0, 1, 0)
+
+
+def test_a_weekly_pause_of_another_source_changes_nothing(site: Site) -> None:
+    site.now = NOON
+    site.pause_weekly("1234567", source="squid")
+
+    assert site.look(NOON + HOUR + SOON).opened == 1
+
+
+def test_one_pause_of_an_entity_is_for_its_sensors(site: Site) -> None:
+    site.now = NOON
+    with site.centre.database.transaction() as session:
+        add_quiet_window(
+            site.centre.act(session), sensor_key="", entity_id=site.entity_id, source="",
+            start=NOON, end=NOON + 3 * HOUR, reason="corte de luz",
+        )  # fmt: skip
+
+    assert site.look(NOON + 2 * HOUR + SOON) == NOTHING

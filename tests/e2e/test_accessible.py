@@ -40,6 +40,8 @@ def main_pages(country: Country) -> dict[str, tuple[str, str]]:
         "control": ("officer", f"/planes/{country.plan_id}/controles/1.3"),
         "riesgos": ("officer", f"/planes/{country.plan_id}/riesgos"),
         "personas": ("administrator", "/administracion/personas"),
+        "silencios": ("administrator", "/administracion/silencios"),
+        "pausa": ("administrator", "/administracion/silencios/semanal"),
         "ayuda": ("reporter", "/ayuda"),
     }
 

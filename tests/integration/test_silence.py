@@ -158,8 +158,84 @@ def test_a_pause_that_makes_no_sense_is_refused_with_a_sentence(
 
 
 def test_only_who_administers_announces_pauses(pages: Pages) -> None:
-    for role in (Role.ANALYST, Role.COORDINATOR, Role.AUDITOR, Role.OFFICER):
-        assert enter(pages, role).post(f"{PLACE}/nueva", data=sent()).status_code == 403
+    for role in (Role.ANALYST, Role.COORDINATOR, Role.AUDITOR, Role.OFFICER, Role.REPORTER):
+        visitor = enter(pages, role)
+        assert visitor.post(f"{PLACE}/nueva", data=sent()).status_code == 403
+        assert visitor.post(f"{PLACE}/semanal", data=weekly()).status_code == 403
+
+
+def weekly(**given: str | list[str]) -> dict[str, str | list[str]]:
+    return {
+        "sensor": "*",
+        "days": ["6", "7", "h"],
+        "opens": "",
+        "closes": "",
+        "reason": "se apaga al cerrar la oficina",
+    } | given
+
+
+def test_a_pause_of_every_week_is_announced_shown_and_ended(pages: Pages) -> None:
+    with pages.centre.database.transaction() as session:
+        entity = make_entity(session, acronym="SEMANAL")
+        session.add(Sensor(name="s", entity_id=entity.id, token_hash="semanal", created_at=NOW))
+    admin = enter(pages)
+    assert "Los sensores de SEMANAL" in admin.get(f"{PLACE}/semanal").text
+    given = weekly(sensor=f"entity:{entity.id}", days=["2", "1", "3", "4", "5"], opens="20:00",
+                   closes="06:00", source="linux_auth", reason="<i>apagan</i>")  # fmt: skip
+    assert admin.post(f"{PLACE}/semanal", data=given).status_code == 303
+
+    text = admin.get(PLACE).text
+    assert "lunes a viernes, de 20:00 a 06:00 del día siguiente" in text
+    assert "Los sensores de SEMANAL" in text
+    assert "&lt;i&gt;apagan" in text
+    with pages.centre.database.reading() as session:
+        row = session.scalars(select(QuietWindow).where(QuietWindow.entity_id == entity.id)).one()
+        told = session.scalars(select(AuditEntry).where(AuditEntry.target == f"quiet:{row.id}"))
+        (entry,) = told
+    assert (row.sensor_key, row.source, row.days, row.end_at) == ("", "linux_auth", "12345", None)
+    assert (entry.action, entry.entity_id) == ("quiet.announced", entity.id)
+    assert "lunes a viernes, de 20:00 a 06:00" in entry.data
+    assert admin.post(f"{PLACE}/{row.id}/terminar").status_code == 303
+    assert "SEMANAL" not in admin.get(PLACE).text
+    assert admin.post(f"{PLACE}/{row.id}/terminar").status_code == 422
+
+
+def test_a_pause_of_every_week_says_whether_it_is_now(pages: Pages) -> None:
+    admin = enter(pages)
+    today = clock.local(pages.centre.clock()).isoweekday()
+    for day, reason in ((today, "es hoy"), (today % 7 + 1, "es mañana")):
+        assert admin.post(f"{PLACE}/semanal", data=weekly(days=[str(day)], reason=reason))
+
+    lines = {line for line in admin.get(PLACE).text.split("<li") if "es hoy" in line}
+    assert all("En curso" in line for line in lines)
+    assert len(lines) == 1
+    (other,) = (line for line in admin.get(PLACE).text.split("<li") if "es mañana" in line)
+    assert "En curso" not in other
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"days": []}, "Elija al menos 1."),
+        ({"days": ["9"]}, "Elija al menos un día."),
+        ({"opens": "20:00"}, "Escriba las dos horas, o ninguna para el día entero."),
+        ({"opens": "20:00", "closes": "20:00"}, "Las dos horas son iguales."),
+        ({"opens": "8 pm", "closes": "20:00"}, "«8 pm» no es una hora."),
+        ({"sensor": ""}, "Este dato es obligatorio."),
+        ({"sensor": "entity:999999"}, "No existe esa entidad."),
+        ({"sensor": "entity:²"}, "No existe esa entidad."),
+        ({"sensor": "sensor:999999"}, "No existe ese sensor."),
+        ({"source": "squib"}, "Parecidas: squid"),
+        ({"reason": ""}, "Este dato es obligatorio."),
+    ],
+)
+def test_a_pause_of_every_week_that_makes_no_sense_is_refused_with_a_sentence(
+    pages: Pages, given: dict[str, str | list[str]], said: str
+) -> None:
+    answer = enter(pages).post(f"{PLACE}/semanal", data=weekly(**given))
+
+    assert answer.status_code == 422
+    assert said in answer.text
 
 
 def test_the_rule_of_a_silences_alert_leads_to_the_sources(pages: Pages) -> None:
@@ -212,10 +288,34 @@ def test_the_command_announces_lists_and_ends(place: Path) -> None:
     assert "mudanza" in command("list", "--all")
 
 
+def test_the_command_announces_what_comes_again(place: Path) -> None:
+    with build_centre(load()).database.transaction() as session:
+        make_entity(session, acronym="SIGLA")
+    said = command("weekly", "--sensor", "norte", "--days", "Lunes-VIERNES, feriados",
+                   "--from", "20:00", "--to", "06:00", "--reason", "apagan")  # fmt: skip
+    night = "lunes a viernes y feriados, de 20:00 a 06:00 del día siguiente"
+    assert said == f"Pausa 1: {night}.\n"
+    command("weekly", "--entity", "SIGLA", "--days", "sabado,domingo", "--reason", "cierran")
+
+    assert f"{night}  norte, todas las fuentes: apagan" in command("list")
+    assert "sábado y domingo, todo el día  sensores de SIGLA, todas" in command("list")
+    command("end", "1")
+    assert "apagan" not in command("list")
+    assert f"{night}, hasta el " in command("list", "--all")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("add", "--hours", "2", "--reason", "x"),
+        ("add", "--sensor", "norte", "--entity", "MP", "--hours", "2", "--reason", "x"),
+        ("add", "--entity", "NADIE", "--hours", "2", "--reason", "x"),
+        ("weekly", "--days", "lunes", "--reason", "x"),
+        ("weekly", "--sensor", "norte", "--days", "", "--reason", "x"),
+        ("weekly", "--sensor", "norte", "--days", "ayer", "--reason", "x"),
+        ("weekly", "--sensor", "norte", "--days", "viernes-lunes", "--reason", "x"),
+        ("weekly", "--sensor", "norte", "--days", "lunes-feriados", "--reason", "x"),
+        ("weekly", "--sensor", "norte", "--days", "todos", "--from", "20:00", "--reason", "x"),
         ("add", "--sensor", "norte", "--every-sensor", "--hours", "2", "--reason", "x"),
         ("add", "--sensor", "sur", "--hours", "2", "--reason", "x"),
         ("add", "--sensor", "norte", "--hours", "2", "--reason", " "),

@@ -1,8 +1,8 @@
 """Administration of silence: sources that fell silent, and when silence is expected."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -11,33 +11,58 @@ from sqlalchemy.orm import Session, joinedload
 from starlette.responses import Response
 
 from cgii.base import limits
+from cgii.base.calendar import WorkingCalendar
+from cgii.base.errors import Invalid
+from cgii.base.labels import labels
+from cgii.base.weekly import weekly_times
+from cgii.model.entities import Entity
 from cgii.model.people import User
 from cgii.model.records import Sensor
 from cgii.model.silence import QuietWindow, SourceSilence
-from cgii.store.quiet import LOCAL, add_quiet_window, end_quiet_window
+from cgii.respond.policies import load_policies
+from cgii.store.quiet import (
+    LOCAL,
+    add_quiet_times,
+    add_quiet_window,
+    end_quiet_window,
+    stands,
+)
 from cgii.web.access import require
 from cgii.web.answers import Toast, redirect, redo, render
 from cgii.web.contains import contains
 from cgii.web.deps import CurrentAct, CurrentSession, CurrentUser, SentForm, TheCentre
 from cgii.web.exports import export
-from cgii.web.forms import blank, read
+from cgii.web.forms import blank, read, read_id
 from cgii.web.language import gettext
 from cgii.web.tables import Column, Listing, choice, flag, show
 from cgii.web.visible import find, visible
 
 PLACE = "/administracion/silencios"
 EVERY = "*"  # in the form, where nothing chosen is a mistake
+OF_ENTITY = "entity:"  # in the form, before its id
 router = APIRouter(prefix=PLACE, include_in_schema=False)
 
 
 @dataclass(frozen=True)
 class QuietForm:
-    """An announced pause."""
+    """An announced pause. `sensor` is EVERY, a sensor's key, or OF_ENTITY and an id."""
 
     sensor: Annotated[str, Field(min_length=1, max_length=80)]
     start: datetime
     end: datetime
     reason: Annotated[str, Field(min_length=1, max_length=limits.SHORT_TEXT_CHARS_MAX)]
+    source: Annotated[str, Field(max_length=80)] = ""
+
+
+@dataclass(frozen=True)
+class WeeklyForm:
+    """A pause that comes again every week; `sensor` as in QuietForm, no times for whole days."""
+
+    sensor: Annotated[str, Field(min_length=1, max_length=80)]
+    reason: Annotated[str, Field(min_length=1, max_length=limits.SHORT_TEXT_CHARS_MAX)]
+    days: Annotated[list[str], Field(min_length=1)]
+    opens: str = ""
+    closes: str = ""
     source: Annotated[str, Field(max_length=80)] = ""
 
 
@@ -76,19 +101,42 @@ def silence_list(
     if file is not None:
         return file
     shown = show(session, listing, query, request)
-    windows = _windows(session, user, centre.clock())
-    return render(request, "admin/silences.html", list=shown, names=names, windows=windows)
+    now, calendar = centre.clock(), load_policies(centre.settings.site).calendar
+    windows, departments = _windows(session, user, now), _departments(session, user)
+    lasting = set()
+    for row in windows:
+        own = row.entity.department if row.entity else departments.get(row.sensor_key)
+        if _lasts(row, now, replace(calendar, department=own or calendar.department)):
+            lasting.add(row.id)
+    return render(
+        request, "admin/silences.html",
+        list=shown, names=names, windows=windows, lasting=lasting,
+    )  # fmt: skip
 
 
 def _windows(session: Session, user: User, now: datetime) -> Sequence[QuietWindow]:
+    """Those that stand, by when they begin; those of every week are after the others."""
     standing = (
         visible(user, QuietWindow)
-        .where(QuietWindow.end_at > now)
-        .options(joinedload(QuietWindow.owner))
-        .order_by(QuietWindow.start_at, QuietWindow.id)
-        .limit(limits.PAGE_ROWS_MAX)
+        .where(stands(now))
+        .options(joinedload(QuietWindow.owner), joinedload(QuietWindow.entity))
+        .order_by(QuietWindow.days != "", QuietWindow.start_at, QuietWindow.id)
+        .limit(limits.QUIET_WINDOWS_MAX)
     )
     return session.scalars(standing).all()
+
+
+def _lasts(row: QuietWindow, now: datetime, calendar: WorkingCalendar) -> bool:
+    """Whether silence is expected at this moment."""
+    if row.start_at > now:
+        return False
+    return row.times is None or row.times.touches(now, now + timedelta(seconds=1), calendar)
+
+
+def _departments(session: Session, user: User) -> dict[str, str]:
+    """Whose holidays a sensor's entity has, by the sensor's key."""
+    rows = visible(user, Sensor).join(Entity).with_only_columns(Sensor.id, Entity.department)
+    return {f"sensor:{sensor_id}": department for sensor_id, department in session.execute(rows)}
 
 
 @router.get("/nueva", dependencies=[require("admin.edit")])
@@ -111,15 +159,49 @@ def announce(
         data = form.data()
         if data.source:
             centre.definitions.check(data.source)
+        sensor_key, entity_id = _whose(data.sensor)
         add_quiet_window(
             act,
-            sensor_key="" if data.sensor == EVERY else data.sensor,
+            sensor_key=sensor_key,
+            entity_id=entity_id,
             source=data.source,
             start=data.start,
             end=data.end,
             reason=data.reason,
         )
     return redirect(request, PLACE, toast=Toast(gettext("La pausa quedó anunciada.")))
+
+
+@router.get("/semanal", dependencies=[require("admin.edit")])
+def show_weekly(
+    request: Request, session: CurrentSession, user: CurrentUser, centre: TheCentre
+) -> Response:
+    """The form for a new pause that comes again every week."""
+    around = _around(session, user, centre.definitions.by_name)
+    return render(request, "admin/quiet_weekly.html", form=blank(), **around)
+
+
+@router.post("/semanal", dependencies=[require("admin.edit")])
+def announce_weekly(
+    request: Request, act: CurrentAct, user: CurrentUser, centre: TheCentre, sent: SentForm
+) -> Response:
+    """Announce it, from now on."""
+    form = read(sent, WeeklyForm)
+    around = _around(act.session, user, centre.definitions.by_name)
+    with redo(request, "admin/quiet_weekly.html", form=form, **around):
+        data = form.data()
+        if data.source:
+            centre.definitions.check(data.source)
+        sensor_key, entity_id = _whose(data.sensor)
+        add_quiet_times(
+            act,
+            sensor_key=sensor_key,
+            entity_id=entity_id,
+            source=data.source,
+            times=weekly_times(data.days, data.opens, data.closes),
+            reason=data.reason,
+        )
+    return redirect(request, PLACE, toast=Toast(gettext("La pausa vale cada semana desde ahora.")))
 
 
 @router.post("/{window_id}/terminar", dependencies=[require("admin.edit")])
@@ -134,11 +216,40 @@ def _names(session: Session, user: User) -> dict[str, str]:
     return names | {LOCAL: gettext("El propio centro"), "": gettext("Todos los sensores")}
 
 
+def _whose(chosen: str) -> tuple[str, int | None]:
+    """The key of a sensor, or the id of an entity, that the form has. Raises Invalid."""
+    if not chosen.startswith(OF_ENTITY):
+        return ("" if chosen == EVERY else chosen), None
+    entity_id = read_id(chosen.removeprefix(OF_ENTITY))
+    if entity_id is None:
+        raise Invalid("No existe esa entidad.", field="sensor")
+    return "", entity_id
+
+
 def _around(session: Session, user: User, sources: Mapping[str, object]) -> dict[str, Any]:
     in_use = visible(user, Sensor).where(Sensor.revoked_at.is_(None)).order_by(Sensor.name)
     rows = session.scalars(in_use.limit(limits.MENU_ROWS_MAX))
-    fixed = [(EVERY, gettext("Todos los sensores")), (LOCAL, gettext("El propio centro"))]
+    having = in_use.with_only_columns(Sensor.entity_id).order_by(None)
+    entities = session.scalars(
+        visible(user, Entity)
+        .where(Entity.id.in_(having))
+        .order_by(Entity.acronym, Entity.id)
+        .limit(limits.MENU_ROWS_MAX)
+    )
     return {
-        "sensors": [*fixed, *((f"sensor:{row.id}", row.name) for row in rows)],
+        "sensors": [
+            (EVERY, gettext("Todos los sensores")),
+            (LOCAL, gettext("El propio centro")),
+            *((f"{OF_ENTITY}{row.id}", _of_entity(row)) for row in entities),
+            *((f"sensor:{row.id}", row.name) for row in rows),
+        ],
         "sources": [(name, name) for name in sorted(sources)],
+        "days": [
+            (code, name.capitalize()) for code, name in labels("detection.quiet_days").items()
+        ],
     }
+
+
+def _of_entity(entity: Entity) -> str:
+    """How all sensors of an entity are called."""
+    return gettext("Los sensores de {name}").format(name=entity.acronym or entity.name)

@@ -128,12 +128,15 @@ def test_an_announced_pause_is_not_judged_and_says_nothing_of_what_is_usual() ->
     window = Window("sensor:1", "", NOW - 5 * HOUR, NOW - HOUR + timedelta(minutes=1))
     counts = steady(500, until=NOW - 5 * HOUR)
 
-    assert judged(counts, is_quiet=quiet_of([window], pair)).state == HEARD
-    assert judged(counts, is_quiet=quiet_of([window], Pair("sensor:2", "x"))).state == STOPPED
+    assert judged(counts, is_quiet=quiet_of([window], pair, CALENDAR)).state == HEARD
+    assert (
+        judged(counts, is_quiet=quiet_of([window], Pair("sensor:2", "x"), CALENDAR)).state
+        == STOPPED
+    )
 
     before = {one: 0 for week in range(1, 6) for one in [NOW - HOUR - week * WEEK]}
     pauses = [Window("", "", hour, hour + HOUR) for hour in before]
-    assert judged(counts | before, is_quiet=quiet_of(pauses, pair)).state == STOPPED
+    assert judged(counts | before, is_quiet=quiet_of(pauses, pair, CALENDAR)).state == STOPPED
 
 
 def test_a_long_silence_does_not_become_usual_while_it_lasts() -> None:

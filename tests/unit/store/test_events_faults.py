@@ -1,6 +1,8 @@
 """Troubles of a month's file: those that are its own for good, and those that will pass."""
 
 import errno
+import os
+import re
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -137,3 +139,31 @@ def test_what_is_set_aside_of_this_month_costs_no_other_its_place(tmp_path: Path
     assert store.shrink(room - 1, NOON) == 1
     assert aside.exists()
     store.close()
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.ENOSPC])
+def test_a_damaged_file_that_cannot_be_renamed_is_told_and_stays_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    store, other = open_events("", tmp_path), open_events("", tmp_path)
+    store.write([make_event(1)])
+    assert other.count(EventQuery()) == 1
+    path = path_of(tmp_path, "2026-11")
+    with path.open("r+b") as file:
+        file.write(b"this is no database")
+    before = sorted(tmp_path.iterdir())
+    rename = os.rename
+
+    def renamed(source: str, target: str) -> None:
+        if source == str(path):  # the last one, after what lies beside it
+            raise OSError(code, os.strerror(code), source)
+        rename(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cgii.store.events_aside.os.rename", renamed)
+        with pytest.raises(Unavailable, match=re.escape(os.strerror(code))):
+            open_events("", tmp_path).count(EventQuery())
+    assert sorted(tmp_path.iterdir()) == before
+
+    assert open_events("", tmp_path).count(EventQuery()) == 0
+    assert len(open_events("", tmp_path).stats().set_aside) == 1
