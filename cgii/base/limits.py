@@ -34,7 +34,7 @@ REGEX_MEMORY_BYTES_MAX = 8 * 1024 * 1024  # what RE2 may use for one pattern
 # --- reading files -----------------------------------------------------------------------------
 FILE_UNPACKED_BYTES_MAX = 4 * 1024**3  # of a packed file: it is streamed, so only time is at stake
 JSON_FILE_BYTES_MAX = 64 * 1024 * 1024  # of one JSON document that must be read whole
-EVTX_BYTES_MAX = 512 * 1024 * 1024  # of one event log, read whole; Windows rotates at 20 MB
+EVTX_BYTES_MAX = 512 * 1024 * 1024  # of one event log; Windows rotates at 20 MB
 GUESS_BYTES = 128 * 1024  # how much of a file is looked at to recognise its format
 GUESS_JSON_BYTES = 16 * 1024 * 1024  # the same where the first record alone is longer
 EVTX_DAMAGED_RECORDS_MAX = 1_000  # a log with more is given up
@@ -44,14 +44,16 @@ QUOTED_LINES_MAX = 100  # of one record whose quoted values have line breaks
 RECORD_LINES_MAX = 10_000  # of one record of several lines
 SCAN_WAITING_MATCHES = 50_000  # matches that `scan` sorts by time before correlations count them
 
+# --- children that read what others made -------------------------------------------------------
+CHILD_MEMORY_BYTES = 512 * 1024 * 1024
+CHILD_STEP_SECONDS = 30  # of the processor, for each part of a file of the size below
+CHILD_STEP_BYTES = 32 * 1024 * 1024  # a flood of new conversations is the slowest to read
+CHILD_LINE_BYTES_MAX = 512 * 1024  # said of one record: a line of ours, and what frames it
+
 # --- reading packets ---------------------------------------------------------------------------
 FRAME_BYTES_MAX = 262_144  # of one captured frame: the largest that capture programs keep
 CAPTURE_BLOCK_BYTES_MAX = 16 * 1024 * 1024  # of one block of pcapng, also of kinds not looked at
 CAPTURE_INTERFACES_MAX = 4_096  # of one section of pcapng
-CAPTURE_SECONDS = 30  # of the processor for each part of a capture of the size below
-CAPTURE_SECONDS_BYTES = 32 * 1024 * 1024
-CAPTURE_MEMORY_BYTES = 512 * 1024 * 1024
-CAPTURE_LINE_BYTES_MAX = 128 * 1024  # of one record from the child; ours are far below
 CAPTURE_LOOK_SECONDS = 5  # between two looks into a folder of captures
 CAPTURE_SETTLED_SECONDS = 30  # unchanged for so long, a capture is finished
 CAPTURE_PLACES_MAX = 5_000  # captures that were read and are remembered, the newest
@@ -129,8 +131,6 @@ FOLLOW_QUIET_SECONDS = 30  # a renamed or deleted file that brings nothing new i
 WHOLE_FILES_MAX = 5_000  # of one pattern; their places are written with each batch
 WHOLE_FILE_BYTES_MAX = 2 * 1024**3  # of one file that is read whole, as it lies on disk
 WHOLE_UNPACKED_BYTES_MAX = 1024**3  # a gzip bomb ends here
-WHOLE_MEMORY_BYTES = 512 * 1024 * 1024  # of the child that reads it, beside the file itself
-WHOLE_CPU_SECONDS = 300  # of that child
 WHOLE_SILENCE_SECONDS = 60  # without a record from it, it is killed
 WHOLE_LOSSES_MAX = 100  # told of one file
 WHOLE_SETTLED_SECONDS = 30  # seen unchanged for so long, it is whole
@@ -158,6 +158,7 @@ PULL_RECORDS_MAX = 50_000  # of one page
 PULL_PAGES_MAX = 100  # in a row; the others come in the next round
 PULL_WAIT_SECONDS_MAX = 3_600  # between tries while a server does not answer
 IMAP_SECONDS_MAX = 30  # for each answer of the server
+IMAP_CPU_SECONDS = 300  # of the processor, for one visit; no mail may take a step (above)
 IMAP_MAILS_MAX = 500  # of one visit; the others come with the next
 MAIL_BYTES_MAX = 4 * 1024 * 1024  # fetched of one mail; what is behind is not looked at
 MAIL_PARTS_MAX = 50  # parts, addresses, attachments of one mail
