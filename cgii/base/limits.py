@@ -38,17 +38,15 @@ EVTX_BYTES_MAX = 512 * 1024 * 1024  # of one event log; Windows rotates at 20 MB
 GUESS_BYTES = 128 * 1024  # how much of a file is looked at to recognise its format
 GUESS_JSON_BYTES = 16 * 1024 * 1024  # the same where the first record alone is longer
 EVTX_DAMAGED_RECORDS_MAX = 1_000  # a log with more is given up
+CHILD_MEMORY_BYTES = 512 * 1024 * 1024
+CHILD_STEP_SECONDS = 30  # of the processor, for each part of a file of the size below
+CHILD_STEP_BYTES = 32 * 1024 * 1024  # a flood of new conversations is the slowest to read
+CHILD_LINE_BYTES_MAX = 512 * 1024  # said of one record: a line of ours, and what frames it
 READ_CHUNK_BYTES = 256 * 1024
 HEADING_BYTES_MAX = 32 * 1024  # of the lines that explain others; each record carries them
 QUOTED_LINES_MAX = 100  # of one record whose quoted values have line breaks
 RECORD_LINES_MAX = 10_000  # of one record of several lines
 SCAN_WAITING_MATCHES = 50_000  # matches that `scan` sorts by time before correlations count them
-
-# --- children that read what others made -------------------------------------------------------
-CHILD_MEMORY_BYTES = 512 * 1024 * 1024
-CHILD_STEP_SECONDS = 30  # of the processor, for each part of a file of the size below
-CHILD_STEP_BYTES = 32 * 1024 * 1024  # a flood of new conversations is the slowest to read
-CHILD_LINE_BYTES_MAX = 512 * 1024  # said of one record: a line of ours, and what frames it
 
 # --- reading packets ---------------------------------------------------------------------------
 FRAME_BYTES_MAX = 262_144  # of one captured frame: the largest that capture programs keep
