@@ -7,6 +7,7 @@ can be read raises Invalid.
 
 import gzip
 import itertools
+import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,20 +18,23 @@ import orjson
 from cgii.base import limits
 from cgii.base.errors import Invalid
 from cgii.collect import documents
+from cgii.collect.child import PartialReading
 from cgii.collect.definition import Definitions
-from cgii.collect.event_logs import MAGIC, DamagedLog, read_event_log
+from cgii.collect.event_logs import MAGIC, DamagedLog, scan_event_log
 from cgii.collect.packets.captures import is_capture
 from cgii.collect.packets.child import SOURCE as PACKETS
-from cgii.collect.packets.child import PartialCapture, read_packets
+from cgii.collect.packets.child import read_packets
 from cgii.collect.parsers.record import BOM
 from cgii.collect.rejects import Damage
-from cgii.collect.shapes import LINES, RecordCutter, Shape
+from cgii.collect.shapes import RecordCutter, Shape
 from cgii.model.event import Raw
 
 GZIP = b"\x1f\x8b"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 UNPACKING_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error, OSError)
 JSON_PARSERS = ("json_lines", "windows")
+
+DESCRIPTORS = Path("/dev/fd")
 
 GUESS_LINES = 200
 
@@ -75,30 +79,40 @@ def read_records(path: Path, source: str, definitions: Definitions) -> Iterator[
     Raises Invalid when nothing of the file can be read.
     """
     definition = definitions.by_name.get(source)
-    shape = definitions.shape_of(source)
-    yield from read_for(path, definition.parser if definition is not None else "", shape=shape)
-
-
-def read_for(
-    path: Path, parser: str, *, shape: Shape = LINES, unpacked_max: int | None = None
-) -> Iterator[Raw]:
-    """The same for a parser by its name. Raises Invalid as `read_records`."""
-    head = _head(path, size=16)
+    parser = definition.parser if definition is not None else ""
+    head = head_of(path)
     if head.startswith(MAGIC):
         yield from _read_evtx(path)
     elif is_capture(head):
         yield from _read_capture(path)
-    elif head.startswith(UTF16):
+    else:
+        shape, most = definitions.shape_of(source), limits.FILE_UNPACKED_BYTES_MAX
+        yield from read_text(path, parser, shape=shape, unpacked_max=most)
+
+
+def read_text(path: Path, parser: str, *, shape: Shape, unpacked_max: int) -> Iterator[Raw]:
+    """The records of lines or JSON for a parser by its name. Raises Invalid as `read_records`."""
+    if head_of(path).startswith(UTF16):
         raise Invalid("{name} está en UTF-16; conviértalo a UTF-8.", name=path.name)
-    elif parser in JSON_PARSERS and (found := _document(path)) is not None:
+    if parser in JSON_PARSERS and (found := _document(path)) is not None:
         yield from found
     else:
-        yield from _read_lines(path, shape, unpacked_max or limits.FILE_UNPACKED_BYTES_MAX)
+        yield from _read_lines(path, shape, unpacked_max)
 
 
-def _open(path: Path) -> BinaryIO:
+def head_of(path: Path) -> bytes:
+    """The first bytes, by which binary formats are known."""
+    return _head(path, size=16)
+
+
+def open_file(path: Path) -> BinaryIO:
+    """The file, unpacked if it is packed. Raises Invalid."""
     try:
-        file = path.open("rb")
+        if path.parent == DESCRIPTORS:  # a confined child opens nothing any more
+            file = os.fdopen(int(path.name), "rb", closefd=False)
+            file.seek(0)  # whoever had it before left it anywhere
+        else:
+            file = path.open("rb")
         packed = file.read(2) == GZIP
         file.seek(0)
     except OSError as error:
@@ -109,7 +123,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _head(path: Path, size: int = limits.GUESS_BYTES) -> bytes:
-    with _open(path) as file:
+    with open_file(path) as file:
         try:
             return file.read(size)
         except UNPACKING_ERRORS:
@@ -166,7 +180,7 @@ def _first_objects(text: str) -> list[dict[str, Any]]:
 def _read_lines(path: Path, shape: Shape, unpacked_max: int) -> Iterator[Raw]:
     cutter = shape.cutter()
     counter = itertools.count()
-    with _open(path) as file:
+    with open_file(path) as file:
         damage = ""
         unpacked = 0
         while True:
@@ -192,7 +206,7 @@ def _rest_of_damaged(
     path: Path, unpacked: int, cutter: RecordCutter, counter: Iterator[int]
 ) -> Iterator[Raw]:
     """What the unpacker had before it met the damage: at most one piece, read again alone."""
-    with _open(path) as again:
+    with open_file(path) as again:
         left = unpacked
         while left:
             left -= len(again.read(min(left, limits.READ_CHUNK_BYTES)))
@@ -229,7 +243,7 @@ def _document(path: Path) -> Iterator[Raw] | None:
                 return None  # one damaged or very long line
         else:
             return None
-    with _open(path) as file:
+    with open_file(path) as file:
         try:
             whole = file.read(limits.JSON_FILE_BYTES_MAX + 1)
         except UNPACKING_ERRORS:
@@ -274,16 +288,17 @@ def _as_text(value: Any) -> bytes:
 
 def _read_evtx(path: Path) -> Iterator[Raw]:
     counter = itertools.count()
-    with _open(path) as file:
+    with path.open("rb") as file:
         try:
-            for found in read_event_log(file):
+            for found in scan_event_log(file):
                 if isinstance(found, DamagedLog):
                     yield _damaged(path, f"El registro de Windows está dañado: {found}", counter)
                 else:
                     number = next(counter)
                     yield Raw(number, found, f"{path}:{number + 1}")
-        except UNPACKING_ERRORS as error:
-            yield _damaged(path, f"El archivo empaquetado está dañado: {error}", counter)
+        except PartialReading as problem:
+            text = f"El registro de Windows se leyó solo en parte: {problem}"
+            yield _damaged(path, text, counter)
 
 
 def _read_capture(path: Path) -> Iterator[Raw]:
@@ -293,5 +308,5 @@ def _read_capture(path: Path) -> Iterator[Raw]:
             for found in read_packets(file):
                 number = next(counter)
                 yield Raw(number, found, f"{path}:{number + 1}")
-        except PartialCapture as problem:
+        except PartialReading as problem:
             yield _damaged(path, f"La captura se leyó solo en parte: {problem}", counter)

@@ -18,9 +18,8 @@ from typing import Any
 
 import orjson
 
-from cgii.base import limits
+from cgii.base import confine, limits
 from cgii.collect.mail_report import report
-from cgii.collect.whole_files import give_up_rights
 
 PARTS = "(INTERNALDATE RFC822.SIZE BODY.PEEK[]<0.{size}>)"
 REFUSED = "refused"  # the loss of a mail that the server does not hand over
@@ -57,9 +56,12 @@ def connected(address: str, host: str, port: int, *, ca: str | None) -> PinnedIM
 def main() -> None:
     """Read the mailbox that the one argument names, as `mail.Request`."""
     request = json.loads(sys.argv[1])
-    give_up_rights(0)
+    confine.bound_effort(limits.IMAP_CPU_SECONDS)
+    confine.load_late_parts()
+    progress = confine.Progress()
     try:
         for answer in read(request):
+            progress.renew()
             _say(answer)
     except (imaplib.IMAP4.error, OSError, ValueError) as error:
         _say({"loss": "unavailable", "detail": str(error)[: limits.SHORT_TEXT_CHARS_MAX]})
@@ -71,6 +73,7 @@ def read(request: dict[str, Any]) -> Iterator[Any]:
     password = Path(request["password_file"]).read_text().strip()
     box = connected(request["address"], request["host"], request["port"], ca=request["ca"])
     try:
+        confine.open_nothing_more()  # whatever a mail does, it is heard by its own server alone
         box.login(request["user"], password)
         yield from _new_mails(box, request)
     except imaplib.IMAP4.abort:

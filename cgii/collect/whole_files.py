@@ -7,9 +7,8 @@ and at the end `{"done": true}`.
 
 import json
 import os
-import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,12 +16,14 @@ from typing import Any, BinaryIO
 import orjson
 
 from cgii.base import limits
+from cgii.base.confine import Progress, give_up_rights, seconds_for
 from cgii.base.errors import Invalid
 from cgii.base.ids import digest
 from cgii.collect.definition import read_definition
 from cgii.collect.documents import as_json
-from cgii.collect.event_logs import DamagedLog, read_numbered
-from cgii.collect.files import read_for
+from cgii.collect.event_logs import MAGIC, DamagedLog, read_event_log, read_numbered
+from cgii.collect.files import DESCRIPTORS, head_of, open_file, read_text
+from cgii.collect.packets.captures import is_capture
 from cgii.collect.rejects import Damage
 from cgii.collect.shapes import LINES, Shape
 
@@ -33,16 +34,26 @@ def main() -> None:
     """Read the file that the one argument names, as `whole_child.Request`."""
     request = json.loads(sys.argv[1])
     shape = _shape(request["definition"])
-    give_up_rights(request["bytes"])
-    descriptor = request["descriptor"]
+    descriptor, out = request["descriptor"], sys.stdout.buffer
+    give_up_rights(seconds_for(descriptor))
+    progress = Progress()
+
+    def advance(size: int) -> None:
+        if progress.advance(size):
+            out.write(b"\n")  # whoever waits hears that it gets on
+            out.flush()
+
     if request["after"] is None:
-        answers = records(Path(f"/dev/fd/{descriptor}"), request["parser"], shape)
+        answers = records(DESCRIPTORS / str(descriptor), request["parser"], shape)
     else:
-        answers = event_log(os.fdopen(descriptor, "rb"), request["after"], request["mark"])
+        file = os.fdopen(descriptor, "rb")
+        answers = event_log(file, request["after"], request["mark"], advance=advance)
     for answer in answers:
-        sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
-    sys.stdout.buffer.write(b'{"done":true}\n')
-    sys.stdout.buffer.flush()
+        line = orjson.dumps(answer) + b"\n"
+        out.write(line)
+        advance(len(line))
+    out.write(b'{"done":true}\n')
+    out.flush()
 
 
 def _shape(definition: str) -> Shape:
@@ -54,31 +65,52 @@ def records(path: Path, parser: str, shape: Shape = LINES) -> Iterator[Any]:
     """Every record of the file, numbered from 0 without gaps."""
     number = 0
     try:
-        most = limits.WHOLE_UNPACKED_BYTES_MAX
-        for raw in read_for(path, parser, shape=shape, unpacked_max=most):
-            if isinstance(raw.data, Damage):
-                yield _loss("damaged", raw.data["detail"])
+        for data in _contents(path, parser, shape):
+            if isinstance(data, Damage):
+                yield _loss("damaged", data["detail"])
             else:
-                yield [number, _text(raw.data)]
+                yield [number, _text(data)]
                 number += 1
     except Invalid as error:
         yield _loss("damaged", str(error))
 
 
-def _numbered(file: BinaryIO) -> Iterator[Numbered]:
+def _contents(path: Path, parser: str, shape: Shape) -> Iterator[Any]:
+    """The data of each record. Raises Invalid."""
+    head = head_of(path)
+    if head.startswith(MAGIC):
+        with open_file(path) as file:
+            for found in read_event_log(file):
+                yield Damage(str(found)) if isinstance(found, DamagedLog) else found
+    elif is_capture(head):
+        raise Invalid("Es una captura de red: va en una carpeta de [[pcap]].")
+    else:
+        most = limits.WHOLE_UNPACKED_BYTES_MAX
+        for raw in read_text(path, parser, shape=shape, unpacked_max=most):
+            yield raw.data
+
+
+def _nobody(size: int) -> None:
+    """Nobody waits to hear how far it got."""
+
+
+def _numbered(file: BinaryIO, advance: Callable[[int], None]) -> Iterator[Numbered]:
     """The log's records; one with a number that the centre would not take is damaged."""
     for one in read_numbered(file):
+        advance(0 if isinstance(one, DamagedLog) else len(one[1]))
         if isinstance(one, DamagedLog) or one[0] < limits.SEQ_MAX:
             yield one
         else:
             yield DamagedLog(f"un registro tiene el número {one[0]}")
 
 
-def event_log(file: BinaryIO, after: int, mark: str) -> Iterator[Any]:
+def event_log(
+    file: BinaryIO, after: int, mark: str, *, advance: Callable[[int], None] = _nobody
+) -> Iterator[Any]:
     """The records after number `after`, if the log still has that record with the digest `mark`
     or begins later; else it is another log, and all of it is read.
     """
-    found = _numbered(file)
+    found = _numbered(file, advance)
     passed: list[Numbered] = []  # losses up to there, and the record that decides
     first, continues = "", after >= 0
     for one in found:
@@ -98,7 +130,7 @@ def event_log(file: BinaryIO, after: int, mark: str) -> Iterator[Any]:
         continues = False  # it ends before that number
     if not continues and after >= 0:
         file.seek(0)
-        found, passed = _numbered(file), []
+        found, passed = _numbered(file, advance), []
     yield {"begins": first, "continues": continues}
     highest = after if continues else -1
     for one in chain(passed, found):
@@ -117,16 +149,6 @@ def _text(data: Any) -> str:
 
 def _loss(reason: str, detail: str) -> dict[str, str]:
     return {"loss": reason, "detail": detail[: limits.SHORT_TEXT_CHARS_MAX]}
-
-
-def give_up_rights(file_bytes: int) -> None:
-    """From now on: no file written, no process, and bounded memory and time."""
-    memory = limits.WHOLE_MEMORY_BYTES + 4 * min(file_bytes, limits.EVTX_BYTES_MAX)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    seconds = limits.WHOLE_CPU_SECONDS
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    for nothing in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
-        resource.setrlimit(nothing, (0, 0))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-import resource
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from mmap import ACCESS_READ, mmap
@@ -21,7 +20,7 @@ from typing import IO, Any
 
 import yara
 
-from cgii.base import limits
+from cgii.base import confine, limits
 from cgii.detect import yara_unpack
 
 EXTERNALS: Mapping[str, str | int] = {
@@ -56,8 +55,10 @@ def main() -> None:
     request = json.load(sys.stdin.buffer)
     answers = Answers()
     targets = [_opened(one) for one in request["targets"]]
-    yara_unpack.load_late_parts()
-    _give_up_rights(request)
+    confine.load_late_parts()
+    # The files are mapped, which counts as memory but takes none of its own.
+    mapped = sum(one["size"] for one in request["targets"])
+    confine.give_up_rights(request["cpu_seconds"], request["memory_bytes"] + mapped)
     yara.set_config(
         stack_size=65_536, max_strings_per_rule=limits.YARA_MATCHES_PER_STRING_MAX, max_match_data=1
     )
@@ -73,17 +74,6 @@ def _opened(target: dict[str, Any]) -> tuple[dict[str, Any], Source, IO[bytes]]:
     size = os.fstat(file.fileno()).st_size
     data: Source = mmap(file.fileno(), size, access=ACCESS_READ) if size else b""
     return target, data, file
-
-
-def _give_up_rights(request: dict[str, Any]) -> None:
-    memory = request["memory_bytes"] + sum(one["size"] for one in request["targets"])
-    seconds = request["cpu_seconds"]
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    for nothing in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
-        resource.setrlimit(nothing, (0, 0))
-    # Every descriptor there will ever be is open now: no file, socket or pipe can follow.
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
 
 
 def _compile(request: dict[str, Any], answers: Answers) -> "yara.Rules | None":

@@ -5,7 +5,6 @@ opened leaves a code in `Opening.reasons`, so that nobody calls the file clean.
 """
 
 import bz2
-import codecs
 import email
 import email.policy
 import gzip
@@ -18,7 +17,6 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from encodings.aliases import aliases
 from mmap import mmap
 from typing import IO
 
@@ -55,12 +53,6 @@ MAIL_HEAD = re.compile(
     re.IGNORECASE,
 )
 PDF_STREAM = re.compile(rb"stream\r?\n(?=x)")
-SAMPLE_MAIL = (
-    b"Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"
-    b'Content-Disposition: attachment; filename="=?utf-8?q?x?="\n'
-    b"Content-Transfer-Encoding: base64\n\nQQ==\n--b\nContent-Type: message/rfc822\n\n"
-    b"Subject: y\nContent-Transfer-Encoding: quoted-printable\n\n=41\n--b--\n"
-)
 ZIP_TAIL_BYTES = 66_000  # an archive glued to something else has its directory at the end
 
 
@@ -94,17 +86,6 @@ class Opening:
             self.reasons.add("unpacked_too_big")
             return True
         return False
-
-
-def load_late_parts() -> None:
-    """Load what these libraries load at first use only; later no file can be opened any more."""
-    for codec in sorted(set(aliases.values())):
-        try:
-            codecs.lookup(codec)
-        except LookupError:
-            continue  # one that this system does not have
-    for _ in _mail(io.BytesIO(SAMPLE_MAIL), Opening(0)):
-        pass
 
 
 def kind_of(data: Data) -> str:

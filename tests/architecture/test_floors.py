@@ -73,7 +73,7 @@ OWN_HOMES = {
     "sqlite3": ("store.",),
     "subprocess": (
         "cli.supervise",
-        "collect.packets.child",
+        "collect.child",
         "detect.yara_child",
         "web.assets.install",
     ),

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cgii.base import clock, limits, logs
+from cgii.base.confine import GZIP
 from cgii.collect import gaps
+from cgii.collect.child import BrokenOff, PartialReading
 from cgii.collect.inputs.follow import Position
 from cgii.collect.inputs.following import wait
 from cgii.collect.inputs.outlet import Outlet
 from cgii.collect.inputs.tries import Tries
 from cgii.collect.packets.captures import MAGICS
-from cgii.collect.packets.child import GZIP, SOURCE, BrokenOff, PartialCapture, read_packets
+from cgii.collect.packets.child import SOURCE, read_packets
 from cgii.model.event import Raw
 
 READING = "1"  # another way of numbering the records of a capture needs another name
@@ -92,7 +94,7 @@ class _Reading:
             return True
         await self._outlet.begin(SOURCE, start, stop)
         done = max(done, self._broken_off.pop(name, 0))
-        damage: list[PartialCapture] = []
+        damage: list[PartialReading] = []
         number = 0
         with path.open("rb") as file:
             records = _with_next(file, damage)
@@ -119,7 +121,7 @@ class _Reading:
         return True
 
     async def _finish(
-        self, path: Path, name: str, records: int, damage: list[PartialCapture]
+        self, path: Path, name: str, records: int, damage: list[PartialReading]
     ) -> None:
         self._tries.forget(name)
         self._read[name] = None
@@ -129,7 +131,7 @@ class _Reading:
             await _tell(self._outlet, path, str(damage[0]), records)
 
 
-def _with_next(file: BinaryIO, damage: list[PartialCapture]) -> Iterator[tuple[bytes, bool]]:
+def _with_next(file: BinaryIO, damage: list[PartialReading]) -> Iterator[tuple[bytes, bool]]:
     """Each record, and whether it is the last; into `damage` why there are no more."""
     before: bytes | None = None
     try:
@@ -137,7 +139,7 @@ def _with_next(file: BinaryIO, damage: list[PartialCapture]) -> Iterator[tuple[b
             if before is not None:
                 yield before, False
             before = line
-    except PartialCapture as problem:
+    except PartialReading as problem:
         damage.append(problem)
     if before is not None:
         yield before, not (damage and isinstance(damage[0], BrokenOff))

@@ -12,11 +12,12 @@ from typing import Any
 
 import orjson
 
-from cgii.base import content, limits
+from cgii.base import limits
 from cgii.base.errors import Unavailable
+from cgii.collect.child import ENVIRONMENT, search_path
 
 CHILD = "cgii.collect.whole_files"
-ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+GETS_ON = b"\n"  # said where there is nothing else to say
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,6 @@ class Step:
 Answer = Begins | Record | Loss | Step
 
 
-def search_path() -> str:
-    """Where the child finds the program."""
-    return str(content.PACKAGE.parent)
-
-
 def read_whole(request: Request) -> AsyncGenerator[Answer, None]:
     """What is in the file, to be closed by whoever asks."""
     return run_child(CHILD, asdict(request), request.descriptor)
@@ -123,6 +119,8 @@ async def _answers(pipe: asyncio.StreamReader) -> AsyncGenerator[Answer, None]:
         try:
             async with asyncio.timeout(limits.WHOLE_SILENCE_SECONDS):
                 line = await pipe.readline()
+            if line == GETS_ON:
+                continue
             answer = _answer(orjson.loads(line))
         except TimeoutError:
             yield Loss("timeout")

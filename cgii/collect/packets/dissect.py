@@ -1,13 +1,11 @@
 """The child that reads a capture: `python -m cgii.collect.packets.dissect seconds bytes`.
 
-It may die at any moment; what it says is checked by child.py. The capture is its standard input.
-Before it looks at it, it gives up the right to open files or connections, to write, to start
-processes, and to more memory and time than it was granted.
+It may die at any moment; what it says is checked by collect/child.py. The capture is its standard
+input.
 """
 
 import gzip
 import io
-import resource
 import sys
 import zlib
 from collections.abc import Iterator
@@ -16,21 +14,21 @@ from typing import BinaryIO, cast
 import orjson
 
 from cgii.base import limits
+from cgii.base.confine import GZIP, Progress, give_up_rights
 from cgii.collect.packets.captures import DamagedCapture, Frame, read_capture
 from cgii.collect.packets.observe import Observer
 
-GZIP = b"\x1f\x8b"
 OUT_BYTES = 64 * 1024  # said at once
 
 
 def main() -> None:
     """Read, say each record on a line of its own, and last how it ended."""
     seconds, memory = map(int, sys.argv[1:])
-    _give_up_rights(seconds, memory)
+    give_up_rights(seconds, memory)
     damage: list[str] = []
     waiting, size = [], 0
     observer = Observer()
-    frames = _frames(sys.stdin.buffer, damage)
+    frames = _frames(cast(io.BufferedReader, sys.stdin.buffer), damage)
     for records in (observer.see(frames), observer.end()):
         for record in records:
             line = orjson.dumps(record)
@@ -42,46 +40,38 @@ def main() -> None:
     _say([*waiting, orjson.dumps({"end": damage[0] if damage else ""})])
 
 
-def _give_up_rights(seconds: int, memory: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    for nothing in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
-        resource.setrlimit(nothing, (0, 0))
-    # Every descriptor there will ever be is open now: no file, socket or pipe can follow.
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
-
-
-def _frames(raw: BinaryIO, damage: list[str]) -> Iterator[Frame]:
+def _frames(raw: io.BufferedReader, damage: list[str]) -> Iterator[Frame]:
     """The frames, and into `damage` why they end before the file does."""
-    head = raw.read(2)
-    file = cast(BinaryIO, io.BufferedReader(_Whole(head, raw)))
-    if head == GZIP:
-        file = cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=file)))
+    is_packed = raw.peek(len(GZIP)).startswith(GZIP)
+    content = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if is_packed else raw
     try:
-        yield from read_capture(file)
+        yield from read_capture(cast(BinaryIO, io.BufferedReader(_Measured(content))))
     except DamagedCapture as problem:
         damage.append(str(problem))
     except (EOFError, OSError, zlib.error) as error:
         damage.append(f"el archivo empaquetado está dañado: {error}")
 
 
-class _Whole(io.RawIOBase):
-    """A stream with what was read of it before put back; a pipe cannot be wound back."""
+class _Measured(io.RawIOBase):
+    """What is in a capture, up to the limit; whoever waits is told how far it was read."""
 
-    def __init__(self, head: bytes, rest: BinaryIO) -> None:
-        self._head = head
-        self._rest = rest
+    def __init__(self, content: BinaryIO) -> None:
+        self._content = content
         self._left = limits.FILE_UNPACKED_BYTES_MAX
+        self._progress = Progress()
 
     def readable(self) -> bool:
         """Nothing else."""
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """As much as there is."""
-        piece = self._head or self._rest.read(min(len(buffer), self._left))
-        self._head = b""
+        """As much as there is. Raises DamagedCapture past the limit."""
+        piece = self._content.read(len(buffer))
         self._left -= len(piece)
+        if self._left < 0:
+            raise DamagedCapture(f"mide más de {limits.FILE_UNPACKED_BYTES_MAX} bytes; divídala")
+        if self._progress.advance(len(piece)):
+            _say([])
         buffer[: len(piece)] = piece
         return len(piece)
 

@@ -11,12 +11,12 @@ import pytest
 
 from cgii.base import clock, limits
 from cgii.collect.buffer import Batch
+from cgii.collect.child import BrokenOff
 from cgii.collect.definition import load_definitions
 from cgii.collect.drain import Places
 from cgii.collect.inputs.captures import DONE, READING, Captures, content_name, finished
 from cgii.collect.inputs.follow import Position
 from cgii.collect.listen import Inputs, Listener
-from cgii.collect.packets.child import BrokenOff
 from tests.make_packets import pcap
 from tests.unit.collect.packets.test_patterns import attempt
 

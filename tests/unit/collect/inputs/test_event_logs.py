@@ -1,6 +1,7 @@
 """Windows event logs: each record once, by its number, as the log grows, wraps or is replaced."""
 
 import asyncio
+import gzip
 import io
 import os
 import shutil
@@ -11,6 +12,8 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cgii.base.ids import digest
 from cgii.collect import whole_files
@@ -166,6 +169,78 @@ def log_file(*first_numbers: int) -> bytes:
 def test_a_wrapped_log_is_read_in_the_order_of_its_numbers() -> None:
     found = list(read_numbered(io.BytesIO(log_file(67, 1, 34))))
     assert [one[0] for one in found if not isinstance(one, DamagedLog)] == list(range(1, 100))
+
+
+class Watched(io.BytesIO):
+    """A file that remembers how much was asked of it at once."""
+
+    most = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        assert size is not None
+        self.most = max(self.most, size if size >= 0 else CHUNK_BYTES * 99)
+        return super().read(size)
+
+
+@shared
+def test_a_log_of_any_size_is_read_piece_by_piece() -> None:
+    file = Watched(log_file(*range(1, 331, 33)))
+
+    assert sum(not isinstance(one, DamagedLog) for one in read_numbered(file)) == 330
+    assert file.most <= CHUNK_BYTES
+
+
+@shared
+@pytest.mark.parametrize("kept", [0.5, 0.9, 0.999])
+def test_a_packed_log_that_is_cut_gives_what_came_before(kept: float) -> None:
+    packed = gzip.compress(log_file(1, 34, 67))
+    file = gzip.GzipFile(fileobj=io.BytesIO(packed[: int(len(packed) * kept)]))
+    *found, last = read_numbered(file)  # type: ignore[arg-type]  # it reads like one
+
+    numbers = [one[0] for one in found if not isinstance(one, DamagedLog)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) >= 99 * kept - 33
+    assert "empaquetado está dañado" in str(last)
+
+
+@shared
+def test_a_log_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.EVTX_BYTES_MAX", 1_000_000)
+    bomb = gzip.compress(log_file(1) + bytes(50_000_000))
+    file = gzip.GzipFile(fileobj=io.BytesIO(bomb))
+    [told] = read_numbered(file)  # type: ignore[arg-type]  # it reads like one
+
+    assert "mide más de 1000000 bytes" in str(told)
+    assert file.tell() < 2_000_000
+
+
+@shared
+def test_a_log_with_too_much_damage_is_given_up_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cgii.base.limits.EVTX_DAMAGED_RECORDS_MAX", 2)
+    data = bytearray(log_file(1, 34, 67, 100))
+    for number in range(3):
+        at = HEADER_BYTES + number * CHUNK_BYTES
+        data[at : at + 8] = b"no chunk"
+    *found, last = read_numbered(io.BytesIO(bytes(data)))
+
+    assert all(isinstance(one, DamagedLog) for one in found)
+    assert (len(found), "no se leyó más" in str(last)) == (2, True)
+
+
+@shared
+@given(st.lists(st.tuples(st.integers(0, 2 * CHUNK_BYTES), st.binary(min_size=1, max_size=40))))
+def test_no_damage_makes_the_reader_of_logs_fail(holes: list[tuple[int, bytes]]) -> None:
+    data = bytearray(log_file(1, 34))
+    for at, junk in holes:
+        data[at : at + len(junk)] = junk
+    found = list(read_numbered(io.BytesIO(bytes(data))))
+
+    assert found
+    assert holes or len(found) == 66
 
 
 @shared

@@ -1,0 +1,102 @@
+"""What a child that reads foreign bytes gives up before it looks at them, and the time it gets.
+
+One mechanism for all of them: YARA, captures, Windows logs, whole files, mail. It needs no rights
+and works in containers: a process in which no descriptor is free can open no file, no pipe and no
+connection, whatever it is made to do.
+"""
+
+import codecs
+import email
+import email.policy
+import os
+import resource
+from email.message import EmailMessage
+from encodings.aliases import aliases
+
+from cgii.base import limits
+
+GZIP = b"\x1f\x8b"
+PACKED_TIMES = 10  # what files usually gain by packing
+SAMPLE_MAIL = (
+    b"Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n"
+    b'Content-Disposition: attachment; filename="=?utf-8?q?x?="\n'
+    b"Content-Transfer-Encoding: base64\n\nQQ==\n--b\nContent-Type: message/rfc822\n\n"
+    b"Subject: y\nContent-Transfer-Encoding: quoted-printable\n\n=41\n--b--\n"
+)
+
+
+def give_up_rights(seconds: int, memory: int = limits.CHILD_MEMORY_BYTES) -> None:
+    """From now on: no file, connection or process, and so many seconds of the processor in all.
+
+    What is open stays open. `Progress` is to be made after it.
+    """
+    bound_effort(seconds, memory)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+
+
+def bound_effort(seconds: int, memory: int = limits.CHILD_MEMORY_BYTES) -> None:
+    """The same for one that still has to connect: nothing written, no process, memory and time."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    for nothing in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
+        resource.setrlimit(nothing, (0, 0))
+
+
+def open_nothing_more() -> None:
+    """Keep the connections there are, and have no other: the bound is the first free descriptor.
+
+    It cannot be 0 here, for poll(2) refuses to wait for more descriptors than the bound.
+    """
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, free))
+
+
+def seconds_for(descriptor: int) -> int:
+    """Seconds of the processor in all that the reading of an open file may take."""
+    size = os.fstat(descriptor).st_size
+    if os.pread(descriptor, 2, 0) == GZIP:
+        size *= PACKED_TIMES
+    return limits.CHILD_STEP_SECONDS * (1 + size // limits.CHILD_STEP_BYTES)
+
+
+class Progress:
+    """Ends this process when it works for `CHILD_STEP_SECONDS` without getting on.
+
+    The system does it, so that a loop inside a library is ended, too.
+    """
+
+    def __init__(self) -> None:
+        self._left = limits.CHILD_STEP_BYTES
+        self.renew()
+
+    def advance(self, size: int) -> bool:
+        """So many bytes were read; whether a step is done, and the time begins anew."""
+        self._left -= size
+        if self._left > 0:
+            return False
+        self._left = limits.CHILD_STEP_BYTES
+        self.renew()
+        return True
+
+    def renew(self) -> None:
+        """The time begins anew, within what is left of the whole."""
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        until = int(used.ru_utime + used.ru_stime) + 1 + limits.CHILD_STEP_SECONDS
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        if most != resource.RLIM_INFINITY:
+            until = min(until, most)
+        resource.setrlimit(resource.RLIMIT_CPU, (until, most))
+
+
+def load_late_parts() -> None:
+    """Load what the readers of mail and text load at first use only: later nothing can be."""
+    for codec in sorted(set(aliases.values())):
+        try:
+            codecs.lookup(codec)
+        except LookupError:
+            continue  # one that this system does not have
+    message = email.message_from_bytes(SAMPLE_MAIL, EmailMessage, policy=email.policy.default)
+    for part in message.walk():
+        part.get_filename()
+        part.get_payload(decode=True)
