@@ -108,9 +108,12 @@ def test_no_more_text_is_in_memory_than_the_bound(
     lengths: list[int] = []
 
     def values_in(slices: Any, *args: Any) -> Any:
-        lengths.append(-1)
-        found = real(slices, *args)
-        lengths[-1] = len("-".join(found))
+        length = -1
+        try:
+            found = real(slices, *args)
+            length = len("-".join(found))
+        finally:
+            lengths.append(length)  # at once: two threads come here
         return found
 
     real = events_top._Slices._values_in
