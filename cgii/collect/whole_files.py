@@ -61,8 +61,8 @@ def records(path: Path, parser: str, shape: Shape = LINES) -> Iterator[Any]:
             else:
                 yield [number, _text(raw.data)]
                 number += 1
-    except Invalid as error:
-        yield _loss("damaged", str(error))
+    except Invalid as error:  # here the file has the name of its descriptor
+        yield _loss("damaged", str(Invalid(error.message, **{**error.facts, "name": "El archivo"})))
 
 
 def _numbered(file: BinaryIO) -> Iterator[Numbered]:
