@@ -304,7 +304,7 @@ async def _mailbox(box: MailboxConfig) -> Finding:
     name = f"{box.user}@{box.host}/{box.folder}"
     try:
         address = await address_of(box.target)
-        password = box.password_file.read_text().strip()
+        password = box.password_file.read_text(encoding="utf-8-sig").strip()
         target = box.target
         ca = str(target.ca) if target.ca else None
         server = connected(address, target.host, target.port, ca=ca)

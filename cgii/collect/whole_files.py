@@ -61,8 +61,9 @@ def records(path: Path, parser: str, shape: Shape = LINES) -> Iterator[Any]:
             else:
                 yield [number, _text(raw.data)]
                 number += 1
-    except Invalid as error:  # here the file has the name of its descriptor
-        yield _loss("damaged", str(Invalid(error.message, **{**error.facts, "name": "El archivo"})))
+    except Invalid as error:
+        # The file's name is that of its descriptor here; who hears of it has the true one.
+        yield _loss("damaged", error.message.format(**{**error.facts, "name": "El archivo"}))
 
 
 def _numbered(file: BinaryIO) -> Iterator[Numbered]:
