@@ -67,7 +67,7 @@ def _invitation(path: Path | None) -> str:
     if path is None:
         return str(typer.prompt("Invitación", hide_input=True)).strip()
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8-sig").strip()
     except (OSError, ValueError) as error:
         raise Invalid("No se puede leer {path}: {why}.", path=path, why=str(error)) from error
 

@@ -13,7 +13,7 @@ from cgii.base.errors import Invalid, NotFound
 from cgii.base.settings import load
 from cgii.base.text import one_line
 from cgii.cli.people import find_entity
-from cgii.collect.config import check_inputs
+from cgii.collect.config import check_inputs, text_of
 from cgii.model.records import Sensor
 from cgii.model.sensors import SensorReport
 from cgii.store import sensors as store
@@ -99,7 +99,7 @@ def configure_sensor(
     """Elige las entradas de un sensor, que las toma en su próximo informe."""
     if file is not None and clear:
         raise Invalid("Use --file o --clear, no los dos.")
-    text = "" if file is None else _read(file)
+    text = "" if file is None else text_of(file)
     centre = centres.build(load())
     check_inputs(text, centre.definitions)
     with centre.database.transaction() as session:
@@ -129,10 +129,3 @@ def find_sensor(session: Session, name: str) -> Sensor:
     if sensor is None:
         raise NotFound("No hay un sensor con ese nombre.")
     return sensor
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise Invalid("No se puede leer {path}: {why}.", path=file, why=str(error)) from error

@@ -49,11 +49,13 @@ class SensorConfig(InputsConfig, LocalInputs):
         if self.token_file is None:
             return self.token
         try:
-            return self.token_file.read_text().strip()
+            return self.token_file.read_text(encoding="utf-8-sig").strip()
         except OSError as error:
             raise Invalid(
                 "No se puede leer {path}: {why}.", path=self.token_file, why=error.strerror
             ) from error
+        except UnicodeDecodeError as error:
+            raise Invalid("{path} no es un texto.", path=self.token_file) from error
 
     def with_inputs(self, pushed: InputsConfig) -> "SensorConfig":
         """The same with the inputs that the centre chose. Raises Invalid for a file elsewhere."""
@@ -81,6 +83,11 @@ class SensorConfig(InputsConfig, LocalInputs):
 
 
 INPUTS = tuple(InputsConfig.model_fields)
+FORMS = {
+    "centre": "debe comenzar con https:// o http://",
+    "host": "debe ser un nombre o una dirección, sin nada más",
+    "folder": "debe ser el nombre como lo escribe el servidor, sin acentos",
+}
 Config = TypeVar("Config", bound=InputsConfig)
 MISTAKES = {
     "extra_forbidden": "no se conoce esta clave",
@@ -91,6 +98,7 @@ MISTAKES = {
     **dict.fromkeys(("bool_type", "bool_parsing"), "debe ser true o false"),
     **dict.fromkeys(("dict_type", "model_type"), "debe ser una tabla"),
     "string_pattern_mismatch": "no tiene la forma debida",
+    "ip_any_network": "debe ser una red, como 10.20.0.0/16, sin nada tras su prefijo",
     "string_too_short": "no puede estar vacío",
     "string_too_long": "es demasiado largo",
 }
@@ -98,12 +106,24 @@ MISTAKES = {
 
 def read_config(path: Path) -> SensorConfig:
     """The file's contents. Raises Invalid with what is wrong."""
+    text = text_of(path)
     try:
-        return _read(SensorConfig, path.read_text(encoding="utf-8"))
+        return _read(SensorConfig, text)
+    except Invalid as error:
+        raise Invalid("{path} no es válido: {why}", path=path, why=str(error)) from error
+
+
+def text_of(path: Path) -> str:
+    """A configuration's text; some editors begin it with a mark. Raises Invalid."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise Invalid("No se puede leer {path}: {why}.", path=path, why=error.strerror) from error
-    except (ValueError, Invalid) as error:
-        raise Invalid("{path} no es válido: {why}", path=path, why=str(error)) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise Invalid(
+            "{path} no está en UTF-8 (línea {line}); guárdelo así.", path=path, line=line
+        ) from error
 
 
 def read_inputs(text: str) -> InputsConfig:
@@ -127,7 +147,7 @@ def _read(kind: type[Config], text: str) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise Invalid("No es TOML válido: {where}.", where=_where(str(error))) from error
     except ValidationError as error:
-        found = [f"{'.'.join(map(str, one['loc']))}: {_why(one)}" for one in error.errors()]
+        found = [": ".join(filter(None, (_of(one), _why(one)))) for one in error.errors()]
         raise Invalid("{problems}.", problems="; ".join(found)) from error
 
 
@@ -137,10 +157,18 @@ def _where(told: str) -> str:
     return f"línea {found[1]}, columna {found[2]}" if found else "termina antes de tiempo"
 
 
+def _of(problem: Mapping[str, Any]) -> str:
+    """The key, and of a list which one: people count from one."""
+    parts = (f" n.º {one + 1}, " if isinstance(one, int) else str(one) for one in problem["loc"])
+    return "".join(parts).removesuffix(", ")
+
+
 def _why(problem: Mapping[str, Any]) -> str:
     kind, facts = problem["type"], problem.get("ctx", {})
     if kind in ("less_than_equal", "greater_than_equal"):
         return (
             f"debe ser {facts.get('le', facts.get('ge'))} o {'menos' if 'le' in facts else 'más'}"
         )
+    if kind == "string_pattern_mismatch":
+        return FORMS.get(problem["loc"][-1], MISTAKES[kind])
     return MISTAKES.get(kind) or str(problem["msg"]).removeprefix("Value error, ")

@@ -70,7 +70,7 @@ def main() -> None:
 
 def read(request: dict[str, Any]) -> Iterator[Any]:
     """Every new mail in the order of its number. Raises IMAP4.error, OSError or ValueError."""
-    password = Path(request["password_file"]).read_text().strip()
+    password = Path(request["password_file"]).read_text(encoding="utf-8-sig").strip()
     box = connected(request["address"], request["host"], request["port"], ca=request["ca"])
     try:
         confine.open_nothing_more()  # whatever a mail does, it is heard by its own server alone

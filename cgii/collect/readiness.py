@@ -2,13 +2,14 @@
 
 import asyncio
 import fcntl
+import fnmatch
 import gzip
 import imaplib
 import os
 import shutil
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -37,6 +38,7 @@ from cgii.collect.spool import SUFFIX
 
 # A batch that the centre refuses, and keeps nothing of: for its zone, or if it knows none, its seq.
 NOTHING = gzip.compress(b'{"source": "-", "zone": 0}', mtime=0)
+ROTATED = (".2.gz", "-20261130.gz")  # what rotation adds to a name, in the two usual ways
 KINDS = Path("/sys/class/net")  # of interfaces, by their names
 
 
@@ -66,6 +68,7 @@ def look(
         yield Finding(source, False, "no es una fuente conocida; use el nombre de una definición")
     for file in sensor.follow:
         yield _files(file)
+    yield from _read_twice(sensor.follow)
     for logs in sensor.evtx:
         yield _files(FollowConfig(source=logs.source, path=logs.folder, whole=True))
     for folder in sensor.pcap:
@@ -239,6 +242,31 @@ def _files(one: FollowConfig) -> Finding:
     return Finding(name, True, f"{len(found)} archivos ahora")
 
 
+def _read_twice(follow: Sequence[FollowConfig]) -> Iterator[Finding]:
+    """Patterns of packed files that take those into which a followed file is rotated."""
+    growing = [one for one in follow if not one.is_whole]
+    for packed in (one for one in follow if one.is_whole):
+        for one in growing:
+            if any(_takes(packed.path, f"{name}{end}") for name in _names(one) for end in ROTATED):
+                sentence = (
+                    f"toma también lo que rota de {one.path}, que así llega dos veces; lleve los "
+                    "empaquetados de antes a otra carpeta, o quite una de las dos entradas"
+                )
+                yield Finding(str(packed.path), False, sentence)
+
+
+def _names(one: FollowConfig) -> Iterator[str]:
+    yield str(one.path / "*" if os.path.isdir(one.path) else one.path)
+    if one.is_pattern:
+        yield from (str(seen.path) for seen in matching(str(one.path)).files)
+
+
+def _takes(pattern: Path, name: str) -> bool:
+    wanted = str(pattern / "*" if os.path.isdir(pattern) else pattern)
+    is_as_deep = "**" in wanted or wanted.count(os.sep) == name.count(os.sep)
+    return is_as_deep and fnmatch.fnmatch(name, wanted)
+
+
 def _file(path: Path) -> Finding:
     if os.access(path, os.R_OK):
         return Finding(str(path), True, "se puede leer")
@@ -276,7 +304,7 @@ async def _mailbox(box: MailboxConfig) -> Finding:
     name = f"{box.user}@{box.host}/{box.folder}"
     try:
         address = await address_of(box.target)
-        password = box.password_file.read_text().strip()
+        password = box.password_file.read_text(encoding="utf-8-sig").strip()
         target = box.target
         ca = str(target.ca) if target.ca else None
         server = connected(address, target.host, target.port, ca=ca)

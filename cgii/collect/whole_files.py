@@ -72,7 +72,8 @@ def records(path: Path, parser: str, shape: Shape = LINES) -> Iterator[Any]:
                 yield [number, _text(data)]
                 number += 1
     except Invalid as error:
-        yield _loss("damaged", str(error))
+        # The file's name is that of its descriptor here; who hears of it has the true one.
+        yield _loss("damaged", error.message.format(**{**error.facts, "name": "El archivo"}))
 
 
 def _contents(path: Path, parser: str, shape: Shape) -> Iterator[Any]:

@@ -67,10 +67,11 @@ class Pull:
         headers = {"Accept": "application/json", **(self.headers or {})}
         if self.token_file is not None:
             try:  # each time: tokens are renewed
-                token = self.token_file.read_text().strip()
-            except (OSError, ValueError) as error:
+                token = self.token_file.read_text(encoding="utf-8-sig").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                why = getattr(error, "strerror", None) or "no es un texto en UTF-8"
                 raise Unavailable(
-                    "No se puede leer {path}: {why}.", path=self.token_file, why=error
+                    "No se puede leer {path}: {why}.", path=self.token_file, why=why
                 ) from error
             headers[self.auth_header] = self.auth_prefix + token
         return headers

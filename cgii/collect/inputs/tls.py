@@ -32,6 +32,9 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    # A sender of syslog never reads. With tickets that wait unread its system resets the connection
+    # when it closes it, and what it had not sent yet is lost.
+    context.num_tickets = 0
     try:
         # A key with a password would ask for it on the terminal; there is nobody.
         context.load_cert_chain(files.certificate, files.key, password=_no_password)

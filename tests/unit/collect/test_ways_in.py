@@ -57,6 +57,35 @@ def test_an_input_may_have_a_zone(tmp_path: Path) -> None:
     assert zones == {Follow: "America/Lima", Pull: "Asia/Tokyo", SyslogTls: "UTC"}
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[[follow]]\nsource = 'syslog'\npath = '/a'\n[[follow]]\nsource = 'syslog'\n",
+         "no es válido: follow n.º 2, path: falta."),
+        ("[[pull]]\nsource = 'zeek_json'\nurl = 'http://10.0.0.1/x'\nnetworks = ['10.0.0.1/8']\n",
+         "pull n.º 1, networks n.º 1: debe ser una red, como 10.20.0.0/16"),
+        ("[[imap]]\nhost = 'imaps://x'\nuser = 'r'\npassword_file = '/c'\n",
+         "imap n.º 1, host: debe ser un nombre o una dirección"),
+        ("syslog_tls_port = 6514\n", "no es válido: syslog_tls_port pide"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_the_file_is_told_with_its_place(
+    tmp_path: Path, text: str, why: str
+) -> None:
+    with pytest.raises(Invalid) as told:
+        inputs(tmp_path, text)
+    assert why in str(told.value)
+
+
+def test_a_file_that_another_editor_wrote_is_read_or_its_line_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "sensor.toml"
+    path.write_bytes(b'\xef\xbb\xbfcentre = "https://cgii.ejemplo.bo"\r\n')
+    assert read_config(path).centre == "https://cgii.ejemplo.bo"
+    path.write_bytes(b'centre = "https://cgii.ejemplo.bo"\n# ma\xf1ana\n')
+    with pytest.raises(Invalid, match=r"no está en UTF-8 \(línea 2\); guárdelo"):
+        read_config(path)
+
+
 @pytest.mark.parametrize("name", ["Bolivia", "America", "../UTC", "UTC-4"])
 def test_a_zone_that_there_is_not_is_refused_in_a_sentence(tmp_path: Path, name: str) -> None:
     follow = f'[[follow]]\nsource = "syslog"\npath = "/a.log"\nzone = "{name}"'

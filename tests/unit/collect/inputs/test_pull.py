@@ -190,7 +190,7 @@ def test_the_link_header_is_followed_on_the_same_server_only(
 def test_the_token_is_read_each_time_and_goes_nowhere_else(
     interface: Interface, kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "token").write_text("s3creto-1\n")
+    (tmp_path / "token").write_bytes(b"\xef\xbb\xbfs3creto-1\r\n")  # as Notepad writes it
     interface.say = lambda request: (500, {}, b"")
 
     async def run() -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,34 @@ def test_counted_messages_arrive_with_their_source_and_sender(
     assert heard.batches[0].origin.source == "linux_auth"
     assert heard.batches[0].origin.stream.startswith("syslog:tls:")
     assert heard.batches[0].raws[0].peer == "127.0.0.1"
+
+
+def test_what_a_sender_that_never_reads_had_sent_when_it_closed_is_heard(
+    authority: Authority, files: TlsFiles
+) -> None:
+    """Anything that waits for it unread makes its system cut off what was not yet sent."""
+    said = b"x" * 100_000  # more than we take unread, less than its system keeps for it
+
+    def say_and_close(port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as plain:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            context = trusting(authority)
+            with context.wrap_socket(plain, server_hostname="localhost") as sender:
+                sender.sendall(said)
+
+    heard = bytearray()
+    with socket.socket() as listening, ThreadPoolExecutor(1) as pool:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        listening.settimeout(60)
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        saying = pool.submit(say_and_close, listening.getsockname()[1])
+        taken, _ = listening.accept()
+        with server_context(files).wrap_socket(taken, server_side=True) as connection:
+            saying.result(60)
+            while piece := connection.recv(65536):
+                heard += piece
+    assert heard == said
 
 
 def test_older_than_tls_1_2_is_refused(files: TlsFiles) -> None:

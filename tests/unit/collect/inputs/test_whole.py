@@ -126,6 +126,18 @@ def test_a_damaged_file_gives_what_can_be_read_and_tells_the_rest_once(
     assert told["file"].endswith("cut.gz")
 
 
+def test_a_file_in_another_encoding_is_told_without_the_childs_name_for_it(
+    folder: Path, kept: Kept
+) -> None:
+    async def run() -> None:
+        (folder / "a.gz").write_bytes(gzip.compress("{}".encode("utf-16")))
+        async with collecting(kept, packed(folder)):
+            await until(lambda: len(kept.losses) == 1, "the loss is told")
+
+    asyncio.run(run())
+    assert kept.losses[0]["detail"] == "El archivo está en UTF-16; conviértalo a UTF-8."
+
+
 def test_a_bomb_is_cut_at_the_limit_and_told(
     folder: Path, kept: Kept, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
