@@ -9,12 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
+from sqlalchemy import select
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from cgii.base import clock, garbage
 from cgii.base.durable import told_if_unusable
-from cgii.base.errors import ContentError, Invalid
-from cgii.base.settings import Settings
+from cgii.base.errors import ContentError, Invalid, Unavailable
+from cgii.base.settings import EMBEDDED, Settings
 from cgii.collect.definition import Definitions, load_definitions
 from cgii.collect.offered import OfferedSources
 from cgii.detect.detector import Detector
@@ -26,7 +28,9 @@ from cgii.detect.tuning import Tuning, load_tuning, tuning_revision
 from cgii.detect.yara_library import YaraLibrary, bounds_of
 from cgii.link.mail import Mailer
 from cgii.measure.boards import Board, load_boards
+from cgii.model.entities import Entity
 from cgii.model.people import User
+from cgii.model.records import Sensor
 from cgii.report.definition import Report, load_reports
 from cgii.respond.attribution import Attributor, attribution_version, load_attributor
 from cgii.respond.cacao import Playbooks, load_playbooks
@@ -196,7 +200,41 @@ def build(settings: Settings) -> Centre:
     with told_if_unusable(settings.data):
         centre = Centre(settings)
     centre.database.migrate()
+    _refuse_events_of_another_record(centre)
     return centre
+
+
+def _refuse_events_of_another_record(centre: Centre) -> None:
+    """Raise Invalid when an empty record on a server would take over the folder of one in SQLite.
+
+    Events name entities and sensors by number. Those of another record would get their events,
+    and what its sensors send could pass for something that is stored already.
+    """
+    embedded = centre.settings.data / EMBEDDED
+    if centre.database.is_sqlite or not embedded.is_file() or _is_in_use(centre.database):
+        return
+    other = Database(f"sqlite:///{embedded.resolve()}")
+    try:
+        is_taken = _is_in_use(other)
+    except (Unavailable, DatabaseError):  # it has no tables, or it is damaged
+        is_taken = False
+    finally:
+        other.close()
+    if is_taken:
+        raise Invalid(
+            "La carpeta {folder} es de un centro que trabaja con SQLite ({name}) y la base de "
+            "CGII_DATABASE está vacía: sus eventos quedarían a nombre de otras entidades. No hay "
+            "un traslado todavía. Siga con SQLite (CGII_DATABASE vacío), o empiece de nuevo con "
+            "otra carpeta en CGII_DATA y, con Elasticsearch, otro prefijo en CGII_EVENTS.",
+            folder=centre.settings.data,
+            name=EMBEDDED,
+        )
+
+
+def _is_in_use(database: Database) -> bool:
+    """Whether a record has entities or sensors, which events name."""
+    with database.reading() as session:
+        return any(session.scalar(select(table.id).limit(1)) for table in (Entity, Sensor))
 
 
 def _events(settings: Settings) -> EventStore:

@@ -13,7 +13,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
 
 from cgii.base import counters, limits
-from cgii.base.errors import Invalid, NotAllowed, NotFound
+from cgii.base.errors import Invalid, NotAllowed, NotFound, Unavailable
 from cgii.base.logs import logger
 from cgii.centre import Centre
 from cgii.jobs import JOBS, JobContext, JobKind
@@ -296,8 +296,28 @@ def _address(broker: str) -> str:
     return broker
 
 
+def broker_fault(broker: str) -> str:
+    """What keeps RabbitMQ from being used, as a sentence; empty when it can. Raises Invalid."""
+    app = Celery("cgii", broker=_address(broker), set_as_current=False)
+    connection = app.connection_for_write(connect_timeout=TROUBLE_SECONDS)
+    try:
+        connection.connect()
+    except (BrokerError, *connection.connection_errors, *connection.channel_errors) as error:
+        reason = " ".join(str(error).split())[:300]
+        return (
+            f"No se puede usar RabbitMQ ({reason}); revise que esté en marcha, y la dirección, "
+            "el usuario y su clave en CGII_BROKER"
+        )
+    finally:
+        connection.release()
+    return ""
+
+
 def run_worker(centre: Centre, jobs: Mapping[str, JobKind] = JOBS) -> None:
-    """Run jobs over RabbitMQ until the process is told to end. Raises Invalid without a broker."""
+    """Run jobs over RabbitMQ until the process is told to end. Raises Invalid without a broker.
+
+    Raises Unavailable when the broker does not let us in.
+    """
     if not centre.settings.broker:
         raise Invalid(
             "`cgii work` necesita RabbitMQ: indique su dirección en CGII_BROKER. En una sola "
@@ -308,17 +328,21 @@ def run_worker(centre: Centre, jobs: Mapping[str, JobKind] = JOBS) -> None:
     sweeper.start()
     try:
         # Threads: jobs wait for the database, the mail server or a child process most of the time.
-        app.Worker(
+        worker = app.Worker(
             pool="threads",
             concurrency=limits.JOBS_AT_ONCE,
             loglevel=centre.settings.log_level,
             without_gossip=True,
             without_mingle=True,
             quiet=True,
-        ).start()
+        )
+        worker.start()
     finally:
         sweeper.stop()
         centre.close()
+    # Celery waits for a broker that is away, and gives up one that does not let it in.
+    if worker.exitcode and (fault := broker_fault(centre.settings.broker)):
+        raise Unavailable(fault + ".")
 
 
 def _owner(part: str) -> str:

@@ -16,6 +16,8 @@ from pydantic_settings import (
 
 from cgii.base import setting_faults
 
+EMBEDDED = "cgii.sqlite"  # the record in the data folder, without a server
+
 
 class Settings(BaseSettings):
     """Read from the environment (`CGII_*`) and from the TOML file that `CGII_CONFIG` names."""
@@ -171,12 +173,12 @@ class Settings(BaseSettings):
     @property
     def has_record(self) -> bool:
         """Whether there is a record, so that a command that can do without doesn't make one."""
-        return bool(self.database) or (self.data / "cgii.sqlite").is_file()
+        return bool(self.database) or (self.data / EMBEDDED).is_file()
 
     @property
     def database_url(self) -> str:
         """The record's URL, with the default filled in."""
-        return self.database or f"sqlite:///{self.data.resolve() / 'cgii.sqlite'}"
+        return self.database or f"sqlite:///{self.data.resolve() / EMBEDDED}"
 
 
 def _toml(settings_cls: type[BaseSettings]) -> TomlConfigSettingsSource:

@@ -2,14 +2,17 @@
 
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import typer
 
 from cgii import centre as centres
-from cgii.base.errors import CgiiError, Unavailable
+from cgii.base.errors import CgiiError, Invalid, Unavailable
 from cgii.base.settings import Settings, load
 from cgii.detect.yara_child import MISSING, is_available
 from cgii.report import pdf
+from cgii.store.events_aside import set_aside
+from cgii.store.events_month import months
 
 GIB = 1024**3
 DISK_BYTES_MIN = 2 * GIB
@@ -50,11 +53,12 @@ def _events(centre: centres.Centre) -> Finding:
         stats = centre.events.stats()
     except Unavailable as error:
         return Finding("eventos", False, str(error))
-    most = centre.settings.events_keep_bytes
+    settings = centre.settings
+    most = settings.events_keep_bytes
     kept = f"{stats.events} guardados ({stats.product})"
     if most:
-        kept += f", {stats.size_bytes / GIB:.1f} de {centre.settings.events_keep_gib:g} GiB"
-    wrong = ""
+        kept += f", {stats.size_bytes / GIB:.1f} de {settings.events_keep_gib:g} GiB"
+    wrong = _left_behind(settings.data / "events") if settings.events else ""
     if stats.set_aside:
         wrong += f"; dañados o rechazados, y apartados: {', '.join(stats.set_aside)}"
     if stats.unusable:
@@ -64,6 +68,31 @@ def _events(centre: centres.Centre) -> Finding:
     if most and stats.size_bytes > most:
         return Finding("eventos", False, f"{kept}: {TOO_MANY}")
     return Finding("eventos", True, kept)
+
+
+def _left_behind(folder: Path) -> str:
+    """Events in files that no search reads any more, because the settings name another store."""
+    if not folder.is_dir():
+        return ""
+    told = ""
+    if left := months(folder):
+        told += (
+            f"; las búsquedas no ven los archivos de {', '.join(left)} en {folder}: llévelos con "
+            "`cgii move-events`, y con `--delete` los quita cuando todo está en el destino"
+        )
+    if damaged := [gap.file for gap in set_aside(folder)]:
+        told += f"; dañados y apartados en {folder}: {', '.join(damaged)}"
+    return told
+
+
+def _broker(settings: Settings) -> Finding:
+    from cgii.worker import broker_fault  # its libraries are large, and few centres need them
+
+    try:
+        fault = broker_fault(settings.broker)
+    except Invalid as error:
+        fault = str(error)
+    return Finding("tareas", not fault, fault or "RabbitMQ responde")
 
 
 def _yara(centre: centres.Centre) -> Finding:
@@ -83,6 +112,8 @@ def _look() -> list[Finding]:
     else:
         findings = _of_centre(centre)
         centre.close()
+    if settings.broker:
+        findings.append(_broker(settings))
     findings += [_pdf(), _disk(settings)]
     mail = settings.mail_host or "sin servidor (CGII_MAIL_HOST): los correos quedan en la bandeja"
     findings.append(Finding("correo", True, mail))

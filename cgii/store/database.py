@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any, TextIO
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -23,6 +23,7 @@ MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 SCHEMA = "0005"  # the newest of them
 TURN = "cgii_turn"  # in a connection's notes: that it has the turn to write
 MIGRATION_LOCK = 0x43474949  # one process migrates at a time on PostgreSQL
+NO_RIGHT = "42501"  # from PostgreSQL 15 on, only a database's owner may make tables in it
 
 
 class Database:
@@ -64,11 +65,19 @@ class Database:
     def migrate(self) -> None:
         """Bring the schema to the newest version; safe when several processes start at once.
 
-        Raises Unavailable if the database does not answer, or SQLite's folder is read-only.
+        Raises Unavailable if the database does not answer, or SQLite's folder is read-only. Of a
+        server it gives the reason: whoever starts a process can mend the settings.
         """
-        with _own_errors(), self._migrating_alone():
-            if not self.is_current():
-                self._upgrade()
+        try:
+            with self._migrating_alone():
+                if not self.is_current():
+                    self._upgrade()
+        except DBAPIError as error:
+            is_no_right = getattr(error.orig, "sqlstate", "") == NO_RIGHT
+            if not self.is_sqlite and (is_no_right or isinstance(error, OperationalError)):
+                raise _unusable_server(error.orig) from error
+            with _own_errors():
+                raise
 
     def _upgrade(self) -> None:
         # Here and not above: most starts find the schema as it should be.
@@ -206,6 +215,16 @@ def _end_turn(turn: Lock, connection: object, record: ConnectionPoolEntry) -> No
     """Let the next thread write; a connection comes back however its transaction ended."""
     if record.info.pop(TURN, False):
         turn.release()
+
+
+def _unusable_server(error: object) -> Unavailable:
+    """The sentence for a server that cannot be used; its own words, which show no password."""
+    return Unavailable(
+        "No se puede usar la base de datos de CGII_DATABASE: {reason}. Revise que PostgreSQL esté "
+        "en marcha, la dirección, el usuario y su clave, y que la base exista y sea de ese usuario "
+        "(CREATE DATABASE … OWNER …).",
+        reason=" ".join(str(error).split())[:300],
+    )
 
 
 @contextmanager

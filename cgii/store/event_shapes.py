@@ -79,7 +79,8 @@ class StoreStats:
     """How much there is; `product` says what keeps it.
 
     `set_aside` names what was taken out of use: damaged files, events that an index refused;
-    `unusable` the files that cannot be opened, of which nothing is counted.
+    `unusable` the files that cannot be opened, of which nothing is counted, and indices that
+    take nothing.
     """
 
     events: int

@@ -157,6 +157,9 @@ class ElasticEvents:
             with self._link.asking() as client:
                 version = client.info().body["version"]["number"]
                 figures = client.indices.stats(index=self._link.months, metric=["docs", "store"])
+                blocks = client.indices.get_settings(
+                    index=self._link.months, name="index.blocks.read_only*", flat_settings=True
+                ).body
                 aside = client.options(ignore_status=404).count(index=self._link.refused).body
         except ApiError as error:
             raise refusal(error.status_code, reason_of(error.body)) from error
@@ -169,6 +172,11 @@ class ElasticEvents:
             oldest=min((moment(low) for low, _ in ends), default=None),
             newest=max((moment(high) for _, high in ends), default=None),
             set_aside=(f"{self._link.refused} ({refused})",) if refused else (),
+            unusable=tuple(
+                f"{index} (solo lectura)"
+                for index, one in sorted(blocks.items())
+                if "true" in one["settings"].values()
+            ),
             product=f"Elasticsearch {version}",
         )
 

@@ -46,6 +46,12 @@ class Writer:
         with self._lock:
             self._ready.discard(month)
 
+    def _look_again(self) -> None:
+        """See to the templates and the indices anew before the next batch."""
+        with self._lock:
+            self._ready.clear()
+            self._is_prepared = False
+
     def close(self) -> None:
         """Let whoever waits for a busy server give up."""
         self._closing.set()
@@ -61,7 +67,11 @@ class Writer:
         documents = {one.id: one for one in written_together(new.values())}
         index = self._link.index_of(month)
         items = [Item(index, one.id, one.document) for one in documents.values()]
-        outcome = send(self._link, items, self._closing)
+        try:
+            outcome = send(self._link, items, self._closing)
+        except Unavailable:  # somebody may have deleted the index, or all that we had made
+            self._look_again()
+            raise
         count = len(outcome.created)
         if outcome.refused:
             count += self._set_aside(documents, outcome.refused, new)

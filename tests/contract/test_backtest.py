@@ -15,8 +15,9 @@ from cgii.centre import Centre, build
 from cgii.collect.normalize import normalize
 from cgii.model.event import Event, Origin, Raw
 from cgii.store import event_slices
-from cgii.store.events import EventQuery
+from cgii.store.events import EventQuery, open_events
 from tests import servers
+from tests.event_oracle import make_event
 from tests.make import NOW
 from tests.ports import free_port
 
@@ -150,6 +151,14 @@ def test_the_doctor_names_the_store(centres: list[Centre], tmp_path: Path) -> No
     assert found.is_good
     assert "(Elasticsearch 8." in found.sentence
     assert problems(centres[1]) == []
+    left = open_events("", tmp_path / "events")
+    left.write([make_event(1)])
+    left.close()
+    moved = build(load(data=tmp_path, events=centres[1].settings.events))
+    assert not _events(moved).is_good
+    assert "no ven los archivos de 2026-11" in _events(moved).sentence
+    assert "cgii move-events" in _events(moved).sentence
+    moved.close()
     gone = build(load(data=tmp_path, events=f"http://127.0.0.1:{free_port()}/cgii"))
     assert not _events(gone).is_good
     assert "no responde" in _events(gone).sentence

@@ -5,14 +5,18 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from cgii.base.errors import Conflict, Unavailable
+from cgii.base.errors import Conflict, Invalid, Unavailable
+from cgii.base.settings import Settings
+from cgii.centre import build
 from cgii.model.entities import Entity
 from cgii.model.incidents import Incident
 from cgii.model.people import Attempts
@@ -20,6 +24,7 @@ from cgii.model.records import AuditEntry, Job, Schedule
 from cgii.model.registry import Table
 from cgii.store.audit import AuditTrail
 from cgii.store.database import Database
+from tests import servers
 from tests.make import NOW, make_entity, make_incident
 from tests.ports import free_port
 
@@ -59,9 +64,52 @@ def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
 
 def test_a_server_that_is_away_is_told_in_a_sentence() -> None:
     away = Database(f"postgresql://postgres@127.0.0.1:{free_port()}/cgii")
-    with pytest.raises(Unavailable, match="no responde"):
+    with pytest.raises(Unavailable, match=r"CGII_DATABASE: connection failed.*refused.*Revise"):
         away.migrate()
     away.close()
+
+
+@pytest.mark.postgres
+def test_a_server_that_does_not_let_us_in_is_told_with_its_reason(postgres_server: str) -> None:
+    wrong = f"{postgres_server.rpartition('/')[0]}/there_is_none"
+    refused = Database(wrong)
+    with pytest.raises(Unavailable, match=r'database "there_is_none" does not exist.*Revise'):
+        refused.migrate()
+    refused.close()
+
+
+@pytest.mark.postgres
+def test_a_database_of_somebody_else_is_told(postgres_server: str) -> None:
+    with servers.fresh_database(postgres_server) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP ROLE IF EXISTS cgii_stranger")
+            connection.execute("CREATE ROLE cgii_stranger LOGIN")
+        stranger = Database(url.replace("//postgres@", "//cgii_stranger@"))
+        with pytest.raises(Unavailable, match=r"permission denied.*sea de ese usuario"):
+            stranger.migrate()
+        stranger.close()
+
+
+@pytest.mark.postgres
+def test_an_empty_record_on_a_server_does_not_take_over_the_folder_of_another(
+    postgres_server: str, migrated_name: str, tmp_path: Path
+) -> None:
+    """The events there name the other record's entities by number."""
+    build(Settings(data=tmp_path)).close()
+    with servers.fresh_database(postgres_server, migrated_name) as url:
+        on_server = Settings(data=tmp_path, database=url)
+        build(on_server).close()  # nothing was done there yet
+        embedded = Database(Settings(data=tmp_path).database_url)
+        with embedded.transaction() as session:
+            make_entity(session)
+        embedded.close()
+        with pytest.raises(Invalid, match=r"es de un centro que trabaja con SQLite.*otra carpeta"):
+            build(on_server)
+        in_use = Database(url)
+        with in_use.transaction() as session:
+            make_entity(session)
+        in_use.close()
+        build(on_server).close()  # an old file beside a record in use is no trap any more
 
 
 def test_a_moment_comes_back_in_utc_whatever_its_zone_was(record: Database) -> None:

@@ -21,8 +21,9 @@ from cgii.centre import Centre
 from cgii.model.records import Job
 from cgii.store import queue
 from cgii.store.database import Database
-from cgii.worker import celery_app
+from cgii.worker import broker_fault, celery_app
 from tests.ports import free_port
+from tests.process import clean_environment, run_command
 
 NEW_JOB_SECONDS_MAX = 15
 PATIENCE_SECONDS = 240  # for what is to happen at all, on a machine as busy as may be
@@ -228,6 +229,19 @@ def test_jobs_are_done_though_the_broker_is_away(migrated_file: Path, tmp_path: 
     finally:
         runner.kill()
         runner.database.close()
+
+
+@pytest.mark.rabbitmq
+def test_a_worker_that_the_broker_does_not_let_in_ends_and_says_why(
+    rabbitmq_server: str, tmp_path: Path
+) -> None:
+    wrong = rabbitmq_server.replace("guest:guest@", "guest:TopSecret@")
+    environment = {**clean_environment(), "CGII_DATA": str(tmp_path), "CGII_BROKER": wrong}
+    done = run_command(environment, "work")
+    assert done.returncode == 2, done.stderr
+    assert "cgii: No se puede usar RabbitMQ (" in done.stderr
+    assert "TopSecret" not in done.stderr
+    assert broker_fault(rabbitmq_server) == ""
 
 
 @pytest.mark.parametrize("address", ["TopSecret", "amqp://u:TopSecret@h:TopSecret//", "redis://h"])

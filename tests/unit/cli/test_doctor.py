@@ -1,4 +1,4 @@
-"""What `cgii doctor` says about the events: their room, and files that are of no use."""
+"""What `cgii doctor` says about the events, their files, and the broker."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from cgii.cli.app import build
 from cgii.store.events import open_events
 from tests.event_oracle import make_event
+from tests.ports import free_port
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,14 @@ def test_a_file_of_events_that_cannot_be_used_is_told(
     told = CliRunner().invoke(build("doctor"), ["doctor"]).output
     assert "FALTA  eventos: 0 guardados (SQLite); no se pueden usar" in told
     assert "events-2026-08.sqlite" in told
+
+
+def test_a_broker_that_does_not_answer_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CGII_DATA", str(tmp_path))
+    monkeypatch.setenv("CGII_BROKER", f"amqp://u:TopSecret@127.0.0.1:{free_port()}//")
+    told = CliRunner().invoke(build("doctor"), ["doctor"])
+    assert "FALTA  tareas: No se puede usar RabbitMQ (" in told.output
+    assert "TopSecret" not in told.output
+    assert told.exit_code == 1
