@@ -27,9 +27,9 @@ def is_hollow(path: Path) -> bool:
     return False
 
 
-def hollow() -> sqlite3.DatabaseError:
-    """The damage of a file of no bytes."""
-    error = sqlite3.DatabaseError("file is empty")
+def broken(reason: str) -> sqlite3.DatabaseError:
+    """The damage of a file that SQLite would open all the same."""
+    error = sqlite3.DatabaseError(reason)
     error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
     error.sqlite_errorname = "SQLITE_NOTADB"
     return error
