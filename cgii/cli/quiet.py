@@ -155,10 +155,10 @@ def _days(text: str) -> str:
     names["feriado"] = HOLIDAY
     found = ""
     for part in fold(text).split(","):
-        first, _, last = (one.strip() for one in part.partition("-"))
-        if first == "todos" and not last:
+        first, to, last = (one.strip() for one in part.partition("-"))
+        if first == "todos" and not to:
             found += WEEK
-        elif not last and first in names:
+        elif not to and first in names:
             found += names[first]
         elif {first, last} <= names.keys() and names[first] < names[last] < HOLIDAY:
             found += WEEK[WEEK.index(names[first]) : WEEK.index(names[last]) + 1]

@@ -83,7 +83,8 @@ def judge(
     As many whole hours are looked back over as make up limits.SILENCE_EVENTS_MIN usual records;
     if any of the latest ones, or the one that goes on, has enough, it is heard. Hours in which
     the centre was away, silence was expected, or nothing is usual yet are not judged; quiet hours
-    and those in which it `was_silent` say nothing of what is usual.
+    and those in which it `was_silent` say nothing of what is usual. One that goes on and is quiet
+    must have enough for those that are judged: a source that fell low is not back for the night.
     """
     first = min((hour for hour, count in counts.items() if count), default=None)
     if first is None:
@@ -100,7 +101,8 @@ def judge(
 
     total = seen = 0
     so_far = counts.get(now_hour, 0)
-    if so_far > limits.SILENCE_SHARE * (usual(now_hour) or 0):
+    is_quiet_now = is_quiet(now_hour)
+    if not is_quiet_now and so_far > limits.SILENCE_SHARE * (usual(now_hour) or 0):
         return Verdict(HEARD, now_hour)
     for back in range(1, limits.SILENCE_LOOK_HOURS + 1):
         hour = now_hour - back * HOUR
@@ -111,6 +113,8 @@ def judge(
         if seen > limits.SILENCE_SHARE * total:
             return Verdict(HEARD, now_hour)
         if total >= limits.SILENCE_EVENTS_MIN:
+            if is_quiet_now and so_far > limits.SILENCE_SHARE * total:
+                return Verdict(HEARD, now_hour)
             return Verdict(LOW if seen + so_far else STOPPED, hour, total, seen)
     return Verdict(UNKNOWN, now_hour)
 

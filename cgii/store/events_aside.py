@@ -66,6 +66,14 @@ def put_aside(path: Path, aside: Path) -> None:
         raise
 
 
+def is_begun(path: Path) -> bool:
+    """Whether a process was killed when it had put aside only what lies beside this file."""
+    with suppress(FileNotFoundError):
+        aside = path.with_name(aside_name(path.name, path.stat().st_ino))
+        return Path(f"{aside}-wal").exists() and not aside.exists()
+    return False
+
+
 def aside_name(month_file: str, inode: int) -> str:
     """What a month's file is called once it is set aside."""
     return f"{month_file}.damaged-{inode}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cgii.base import limits
 from cgii.base.errors import Unavailable
+from cgii.store.events_aside import is_begun
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _UNREADABLE = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ)
@@ -20,16 +21,20 @@ def is_damage(error: sqlite3.Error) -> bool:
     return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _DAMAGED
 
 
-def is_hollow(path: Path) -> bool:
-    """Whether it is a file of no bytes, which SQLite would take for a new database."""
+def must_be_whole(path: Path) -> None:
+    """Raise damage that SQLite would not see: no bytes, which it would take for a new database.
+
+    Or a log that was set aside without its file: in it is what was stored last.
+    """
     with suppress(FileNotFoundError):
-        return path.is_file() and path.stat().st_size == 0
-    return False
+        if path.is_file() and path.stat().st_size == 0:
+            raise _broken("file is empty")
+    if is_begun(path):
+        raise _broken("its log was set aside, and it was not")
 
 
-def hollow() -> sqlite3.DatabaseError:
-    """The damage of a file of no bytes."""
-    error = sqlite3.DatabaseError("file is empty")
+def _broken(reason: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(reason)
     error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
     error.sqlite_errorname = "SQLITE_NOTADB"
     return error

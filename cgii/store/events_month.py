@@ -27,7 +27,7 @@ from cgii.base import limits
 from cgii.base.durable import sync_folder
 from cgii.model.event import Event, LogSource
 from cgii.store.events_aside import MONTH, unlink
-from cgii.store.events_faults import Unusable, hollow, is_hollow
+from cgii.store.events_faults import Unusable, must_be_whole
 from cgii.store.query_fields import comparable, values
 from cgii.store.query_times import milliseconds
 from cgii.store.words import full_texts
@@ -136,8 +136,7 @@ def connect_for_reading(path: Path) -> sqlite3.Connection:
 
 
 def _open(path: Path, *pragmas: str) -> sqlite3.Connection:
-    if is_hollow(path):
-        raise hollow()
+    must_be_whole(path)
     db = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode=rw",  # a reader, too, writes beside a file in WAL mode
         uri=True,

@@ -140,7 +140,13 @@ def _values(*trees: Mapping[str, Any]) -> list[Any]:
         found += tree.values()
     if _SIMPLE.issuperset(map(type, found)):  # nearly always
         return found
-    return list(map(shown, chain.from_iterable(map(leaves, found))))
+    told: list[Any] = []
+    for value in found:
+        if type(value) in _SIMPLE:
+            told.append(value)
+        else:
+            told.extend(map(shown, leaves(value)))
+    return told
 
 
 def _spelled(texts: list[str]) -> list[str]:

@@ -277,6 +277,29 @@ def test_a_silence_that_began_before_the_night_lasts_through_it(site: Site) -> N
     assert len(site.rows(AlertRow)) == 1
 
 
+@pytest.mark.parametrize("trickle", [1, USUAL // 20])
+def test_what_trickles_in_at_night_is_no_end_of_a_silence(site: Site, trickle: int) -> None:
+    site.now = NOON - timedelta(weeks=7)
+    site.pause_weekly("1234567", "20:00", "06:00")
+    site.hear(NOON, NOON + 4 * HOUR)
+    site.hear(NOON + 4 * HOUR, DAWN + 3 * HOUR, trickle)
+    assert site.look(NOON + 5 * HOUR + SOON) == Looked(1, 0, 1)
+
+    for at in (DUSK, DUSK + 5 * HOUR, DAWN, DAWN + 2 * HOUR):
+        assert site.look(at + SOON) == Looked(0, 0, 1), at
+
+
+def test_a_source_that_is_back_at_night_is_back(site: Site) -> None:
+    site.now = NOON - timedelta(weeks=7)
+    site.pause_weekly("1234567", "20:00", "06:00")
+    site.hear(NOON, NOON + 4 * HOUR)
+    site.look(NOON + 5 * HOUR + SOON)
+    site.hear(DUSK + HOUR, DUSK + 2 * HOUR, USUAL // 9)
+
+    assert site.look(DUSK + HOUR + SOON) == Looked(0, 1, 0)
+    assert site.rows(SourceSilence)[0].outcome == "back"
+
+
 def test_a_weekly_pause_announced_late_ends_the_silence_that_it_explains(site: Site) -> None:
     assert site.look(NOON + HOUR + SOON).opened == 1
     site.pause_weekly("3")

@@ -8,6 +8,7 @@ import pytest
 
 from cgii.store.events import EventQuery, open_events
 from cgii.store.events_month import path_of
+from cgii.store.events_salvage import Salvage
 from tests.event_oracle import make_event
 
 ROOT = Path(__file__).parents[2]
@@ -138,3 +139,43 @@ def test_who_is_killed_while_it_sets_aside_stops_nobody(tmp_path: Path) -> None:
     store = open_events("", tmp_path)
     assert (len(store.stats().set_aside), store.count(EventQuery())) == (1, 1)
     store.close()
+
+
+# Is killed when it has set aside only the log, in which all events are.
+HALF = """
+import os, sqlite3, sys
+from pathlib import Path
+from cgii.store import events_aside
+from cgii.store.events import open_events
+from tests.event_oracle import make_event
+
+store = open_events("", Path(sys.argv[1]))
+store.write([make_event(1)])
+real = os.rename
+
+def once(*names):
+    real(*names)
+    os._exit(0)
+
+events_aside.os.rename = once
+month = sys.argv[2]
+store._files.set_aside(month, store._files.inode(month), sqlite3.DatabaseError("torn"))
+"""
+
+
+@pytest.mark.parametrize("does", ["reads", "writes"])
+def test_who_comes_after_a_kill_finishes_what_it_left_half_done(tmp_path: Path, does: str) -> None:
+    _finish(_start(HALF, str(tmp_path), MONTH))
+    assert [path.name[-4:] for path in tmp_path.glob("*.damaged-*")] == ["-wal"]
+
+    store = open_events("", tmp_path)
+    if does == "writes":
+        store.write([make_event(2)])
+    assert store.count(EventQuery()) == (does == "writes")
+    (name,) = store.stats().set_aside
+    assert [gap.file for gap in store.gaps(EventQuery())] == [name]
+    store.close()
+
+    salvage = Salvage(tmp_path / name)
+    assert [event.id for batch in salvage.batches() for event in batch] == [make_event(1).id]
+    salvage.close()

@@ -313,6 +313,7 @@ def test_the_command_announces_what_comes_again(place: Path) -> None:
         ("weekly", "--days", "lunes", "--reason", "x"),
         ("weekly", "--sensor", "norte", "--days", "", "--reason", "x"),
         ("weekly", "--sensor", "norte", "--days", "ayer", "--reason", "x"),
+        ("weekly", "--sensor", "norte", "--days", "lunes-", "--reason", "x"),
         ("weekly", "--sensor", "norte", "--days", "viernes-lunes", "--reason", "x"),
         ("weekly", "--sensor", "norte", "--days", "lunes-feriados", "--reason", "x"),
         ("weekly", "--sensor", "norte", "--days", "todos", "--from", "20:00", "--reason", "x"),
