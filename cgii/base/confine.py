@@ -8,10 +8,11 @@ connection, whatever it is made to do.
 import codecs
 import email
 import email.policy
+import encodings
 import os
+import pkgutil
 import resource
 from email.message import EmailMessage
-from encodings.aliases import aliases
 
 from cgii.base import limits
 
@@ -91,11 +92,12 @@ class Progress:
 
 def load_late_parts() -> None:
     """Load what the readers of mail and text load at first use only: later nothing can be."""
-    for codec in sorted(set(aliases.values())):
+    # Each by its own name: not all have another, and mail asks for some of those.
+    for codec in pkgutil.iter_modules(encodings.__path__):
         try:
-            codecs.lookup(codec)
+            codecs.lookup(codec.name)
         except LookupError:
-            continue  # one that this system does not have
+            continue  # one that this system does not have, or none at all
     message = email.message_from_bytes(SAMPLE_MAIL, EmailMessage, policy=email.policy.default)
     for part in message.walk():
         part.get_filename()

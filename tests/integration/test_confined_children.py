@@ -177,6 +177,34 @@ def test_the_child_that_reads_mail_hears_its_server_and_can_open_nothing_more(
     assert [json.loads(text)["subject"] for text in kept.texts] == ["read ", "read "]
 
 
+# What mail programs write; the last three have a module of their own, and no other name.
+CHARSETS = ("utf-8", "iso-8859-1", "iso-2022-jp", "koi8-u", "cp874", "utf-8-sig")
+
+
+def test_mail_in_any_charset_is_read_by_the_child_that_can_open_nothing(
+    tmp_path: Path, quick: None
+) -> None:
+    authority, kept = Authority(tmp_path), Kept(tmp_path)
+    server = ImapServer(authority.issue("servidor"))
+    for number, charset in enumerate(CHARSETS, start=1):
+        server.mails[number] = (
+            f"From: =?{charset}?Q?Soporte?= <a@malo.example>\n"
+            f"Subject: =?{charset}?B?QQ==?=\n"
+            f"Content-Type: text/plain; charset={charset}\n\nuno"
+        ).encode()
+
+    async def run() -> None:
+        async with collecting(kept, mailbox(server, authority, tmp_path)):
+            await until(lambda: len(kept.texts) == len(CHARSETS), "all arrive")
+
+    asyncio.run(run())
+    server.close()
+    told = [json.loads(text) for text in kept.texts]
+    assert {(one["from_name"], one["subject"], one["body"]) for one in told} == {
+        ("Soporte", "A", "uno")
+    }
+
+
 # --- what each can take --------------------------------------------------------------------------
 def test_a_reader_that_eats_memory_dies_and_what_it_said_stands(take_over: Path) -> None:
     take_over.write_text(
