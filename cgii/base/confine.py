@@ -32,15 +32,15 @@ def give_up_rights(seconds: int, memory: int = limits.CHILD_MEMORY_BYTES) -> Non
     What is open stays open. `Progress` is to be made after it.
     """
     bound_effort(seconds, memory)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    _bound(resource.RLIMIT_NOFILE, 0)
 
 
 def bound_effort(seconds: int, memory: int = limits.CHILD_MEMORY_BYTES) -> None:
     """The same for one that still has to connect: nothing written, no process, memory and time."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    _bound(resource.RLIMIT_AS, memory)
+    _bound(resource.RLIMIT_CPU, seconds)
     for nothing in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
-        resource.setrlimit(nothing, (0, 0))
+        _bound(nothing, 0)
 
 
 def open_nothing_more() -> None:
@@ -50,7 +50,15 @@ def open_nothing_more() -> None:
     """
     free = os.dup(0)
     os.close(free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free, free))
+    _bound(resource.RLIMIT_NOFILE, free)
+
+
+def _bound(what: int, most: int) -> None:
+    """No more than that, or than whoever started us allows: nobody may raise a bound."""
+    _, allowed = resource.getrlimit(what)
+    if allowed != resource.RLIM_INFINITY:
+        most = min(most, allowed)
+    resource.setrlimit(what, (most, most))
 
 
 def seconds_for(descriptor: int) -> int:

@@ -284,6 +284,19 @@ def test_a_capture_that_unpacks_to_more_than_is_read_says_so(take_over: Path) ->
     assert records
 
 
+def test_a_narrower_bound_of_whoever_started_us_holds_and_is_no_failure(take_over: Path) -> None:
+    take_over.write_text(
+        "import resource\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (20, 20))\n"
+        "from cgii.collect import event_logs\n"
+        "def bounds(file):\n"
+        "    yield str(resource.getrlimit(resource.RLIMIT_CPU)[1]).encode()\n"
+        "event_logs.read_event_log = bounds\nevent_logs.main()\n"
+    )
+
+    assert read_log(take_over) == ([b"20"], "")
+
+
 def test_an_end_that_makes_no_sense_is_no_good_end(take_over: Path) -> None:
     take_over.write_text("print('+one')\nprint('{\"end\":')\n")
 
