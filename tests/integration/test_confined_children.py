@@ -5,6 +5,7 @@ Each child is started as it always is; in place of the reader stands one that ha
 
 import asyncio
 import gzip
+import itertools
 import json
 import os
 import resource
@@ -253,6 +254,27 @@ def test_a_reader_that_gets_on_slowly_is_not_ended(take_over: Path) -> None:
     )
 
     assert read_log(take_over) == ([b"one"] * 6, "")
+
+
+def test_while_whoever_waits_is_stopped_no_time_is_over(
+    take_over: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by Ctrl-Z in a terminal, an hour at each look: the child is in no hurry, nor are we."""
+    take_over.write_text(
+        "from time import process_time\n"
+        "from cgii.collect import event_logs\n"
+        "def works(file):\n"
+        "    for _ in range(3):\n"
+        "        begun = process_time()\n"
+        "        while process_time() - begun < 0.2: pass\n"
+        "        yield b'one'\n"
+        "        event_logs.sys.stdout.buffer.flush()\n"
+        "event_logs.read_event_log = works\nevent_logs.main()\n"
+    )
+    hours = itertools.count(0, 3_600)
+    monkeypatch.setattr(child, "monotonic", lambda: float(next(hours)))
+
+    assert read_log(take_over, seconds=30) == ([b"one"] * 3, "")
 
 
 def test_the_time_in_all_is_bounded_too(take_over: Path) -> None:
