@@ -314,7 +314,7 @@ def _read_evtx(path: Path) -> Iterator[Raw]:
                 else:
                     number = next(counter)
                     yield Raw(number, found, f"{path}:{number + 1}")
-        except PartialReading as problem:
+        except (PartialReading, OSError) as problem:  # or no process can be started now
             text = f"El registro de Windows se leyó solo en parte: {problem}"
             yield _damaged(path, text, counter)
 
@@ -326,5 +326,5 @@ def _read_capture(path: Path) -> Iterator[Raw]:
             for found in read_packets(file):
                 number = next(counter)
                 yield Raw(number, found, f"{path}:{number + 1}")
-        except PartialReading as problem:
+        except (PartialReading, OSError) as problem:  # or no process can be started now
             yield _damaged(path, f"La captura se leyó solo en parte: {problem}", counter)

@@ -133,6 +133,16 @@ def test_a_capture_of_which_much_is_to_be_said_is_not_ended(
     assert (len(found) >= 6, why) == (True, "")
 
 
+def test_a_capture_for_which_no_process_can_be_started_is_told(
+    capture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture.write_bytes(pcap(FRAMES))
+    monkeypatch.setattr("sys.executable", str(capture.with_name("gone")))
+    [told] = read_records(capture, "network_traffic", load_definitions())
+
+    assert "se leyó solo en parte" in str(told.data)
+
+
 def test_a_child_without_memory_is_no_clean_capture(capture: Path) -> None:
     many = (ethernet(udp("10.0.0.1", n, "10.0.0.2", 9_999)) for n in range(40_000))
     capture.write_bytes(pcap(many, step=0))
