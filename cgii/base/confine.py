@@ -8,10 +8,11 @@ connection, whatever it is made to do.
 import codecs
 import email
 import email.policy
+import encodings
 import os
+import pkgutil
 import resource
 from email.message import EmailMessage
-from encodings.aliases import aliases
 
 from cgii.base import limits
 
@@ -31,15 +32,15 @@ def give_up_rights(seconds: int, memory: int = limits.CHILD_MEMORY_BYTES) -> Non
     What is open stays open. `Progress` is to be made after it.
     """
     bound_effort(seconds, memory)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    _bound(resource.RLIMIT_NOFILE, 0)
 
 
 def bound_effort(seconds: int, memory: int = limits.CHILD_MEMORY_BYTES) -> None:
     """The same for one that still has to connect: nothing written, no process, memory and time."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    _bound(resource.RLIMIT_AS, memory)
+    _bound(resource.RLIMIT_CPU, seconds)
     for nothing in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
-        resource.setrlimit(nothing, (0, 0))
+        _bound(nothing, 0)
 
 
 def open_nothing_more() -> None:
@@ -49,7 +50,15 @@ def open_nothing_more() -> None:
     """
     free = os.dup(0)
     os.close(free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free, free))
+    _bound(resource.RLIMIT_NOFILE, free)
+
+
+def _bound(what: int, most: int) -> None:
+    """No more than that, or than whoever started us allows: nobody may raise a bound."""
+    _, allowed = resource.getrlimit(what)
+    if allowed != resource.RLIM_INFINITY:
+        most = min(most, allowed)
+    resource.setrlimit(what, (most, most))
 
 
 def seconds_for(descriptor: int) -> int:
@@ -91,11 +100,12 @@ class Progress:
 
 def load_late_parts() -> None:
     """Load what the readers of mail and text load at first use only: later nothing can be."""
-    for codec in sorted(set(aliases.values())):
+    # Each by its own name: not all have another, and mail asks for some of those.
+    for codec in pkgutil.iter_modules(encodings.__path__):
         try:
-            codecs.lookup(codec)
+            codecs.lookup(codec.name)
         except LookupError:
-            continue  # one that this system does not have
+            continue  # one that this system does not have, or none at all
     message = email.message_from_bytes(SAMPLE_MAIL, EmailMessage, policy=email.policy.default)
     for part in message.walk():
         part.get_filename()

@@ -16,6 +16,7 @@ from cgii.base import confine, content, limits
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
 PATIENCE = 4  # seconds of waiting for each second of the processor: the machine may be busy
 START_SECONDS = 20
+LISTEN_SECONDS = 1.0  # at once: more than that never counts, as where we ourselves were stopped
 END = b'{"end":'
 FAILED = "su lectura falló"
 OVERDUE = "no terminó en el tiempo permitido"
@@ -85,13 +86,19 @@ def _lines(pipe: int, granted: int) -> Iterator[bytes]:
     poller = select.poll()
     poller.register(pipe, select.POLLIN | select.POLLHUP)
     left = float(START_SECONDS + PATIENCE * granted)
-    silence = START_SECONDS + PATIENCE * min(granted, limits.CHILD_STEP_SECONDS)
-    rest = b""
+    patience = float(START_SECONDS + PATIENCE * min(granted, limits.CHILD_STEP_SECONDS))
+    rest, silence = b"", 0.0
     while True:
+        wait = max(0.0, min(left, patience - silence, LISTEN_SECONDS))
         begun = monotonic()
-        if not poller.poll(max(0, int(min(left, silence) * 1_000))):
+        is_heard = poller.poll(wait * 1_000)
+        waited = min(monotonic() - begun, LISTEN_SECONDS)
+        left -= waited
+        silence = 0.0 if is_heard else silence + waited
+        if not is_heard and wait:
+            continue
+        if not is_heard:
             raise BrokenOff(OVERDUE)
-        left -= monotonic() - begun
         piece = os.read(pipe, limits.READ_CHUNK_BYTES)
         if not piece:
             return

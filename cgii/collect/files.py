@@ -5,6 +5,7 @@ A file that is damaged half-way gives what was readable and then one Raw whose d
 can be read raises Invalid.
 """
 
+import codecs
 import gzip
 import itertools
 import os
@@ -35,6 +36,7 @@ UNPACKING_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error, OSError)
 JSON_PARSERS = ("json_lines", "windows")
 
 DESCRIPTORS = Path("/dev/fd")
+DECODER = codecs.getincrementaldecoder("utf-8-sig")  # found now: a confined child finds none
 
 GUESS_LINES = 200
 
@@ -243,20 +245,36 @@ def _document(path: Path) -> Iterator[Raw] | None:
                 return None  # one damaged or very long line
         else:
             return None
-    with open_file(path) as file:
-        try:
-            whole = file.read(limits.JSON_FILE_BYTES_MAX + 1)
-        except UNPACKING_ERRORS:
-            return None
-    if len(whole) > limits.JSON_FILE_BYTES_MAX:
+    try:
+        text = _decoded(path)
+    except UNPACKING_ERRORS:
+        return None
+    if text is None:
         if not wrapped:
             return None
         raise Invalid(
             "{name} es un documento JSON demasiado grande; guárdelo con un registro por línea.",
             name=path.name,
         )
-    text = whole.removeprefix(BOM).decode(errors="replace")
     return _items(path, text) if _begins_well(text) else None
+
+
+def _decoded(path: Path) -> str | None:
+    """All of a file as text; None if it is too large. Raises UNPACKING_ERRORS.
+
+    Piece by piece: one character that is wide makes all of a text wide, and decoded at once it
+    would lie in memory in each width that was tried.
+    """
+    decoder = DECODER(errors="replace")
+    pieces, size = [], 0
+    with open_file(path) as file:
+        while piece := file.read(limits.READ_CHUNK_BYTES):
+            size += len(piece)
+            if size > limits.JSON_FILE_BYTES_MAX:
+                return None
+            pieces.append(decoder.decode(piece))
+    pieces.append(decoder.decode(b"", final=True))
+    return "".join(pieces)
 
 
 def _begins_well(text: str) -> bool:
@@ -296,7 +314,7 @@ def _read_evtx(path: Path) -> Iterator[Raw]:
                 else:
                     number = next(counter)
                     yield Raw(number, found, f"{path}:{number + 1}")
-        except PartialReading as problem:
+        except (PartialReading, OSError) as problem:  # or no process can be started now
             text = f"El registro de Windows se leyó solo en parte: {problem}"
             yield _damaged(path, text, counter)
 
@@ -308,5 +326,5 @@ def _read_capture(path: Path) -> Iterator[Raw]:
             for found in read_packets(file):
                 number = next(counter)
                 yield Raw(number, found, f"{path}:{number + 1}")
-        except PartialReading as problem:
+        except (PartialReading, OSError) as problem:  # or no process can be started now
             yield _damaged(path, f"La captura se leyó solo en parte: {problem}", counter)

@@ -19,8 +19,10 @@ from typing import Any
 from cgii.base import limits
 from cgii.collect import convert
 
-# The parser of the standard library stumbles over some mails with whatever it was doing.
-BROKEN = (ValueError, LookupError, AttributeError, TypeError, RecursionError, MessageError)
+# The parser of the standard library stumbles over some mails with whatever it was doing. OSError is
+# a part of itself that it wants to load late, when the child can open nothing any more.
+STUMBLES = (ValueError, LookupError, AttributeError, TypeError, RecursionError, MessageError)
+BROKEN = (*STUMBLES, OSError)
 URL = re.compile(r"""\bhttps?://[^\s<>"'\\^`{|}]{3,1900}""", re.IGNORECASE)
 METHOD = re.compile(r"\b(spf|dkim|dmarc|arc)\s*=\s*([a-z]{1,20})", re.IGNORECASE)
 ADDRESS = re.compile(r"\[(?:IPv6:)?([0-9a-fA-F:.]{3,45})\]")

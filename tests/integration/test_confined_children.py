@@ -5,6 +5,7 @@ Each child is started as it always is; in place of the reader stands one that ha
 
 import asyncio
 import gzip
+import itertools
 import json
 import os
 import resource
@@ -177,6 +178,34 @@ def test_the_child_that_reads_mail_hears_its_server_and_can_open_nothing_more(
     assert [json.loads(text)["subject"] for text in kept.texts] == ["read ", "read "]
 
 
+# What mail programs write; the last three have a module of their own, and no other name.
+CHARSETS = ("utf-8", "iso-8859-1", "iso-2022-jp", "koi8-u", "cp874", "utf-8-sig")
+
+
+def test_mail_in_any_charset_is_read_by_the_child_that_can_open_nothing(
+    tmp_path: Path, quick: None
+) -> None:
+    authority, kept = Authority(tmp_path), Kept(tmp_path)
+    server = ImapServer(authority.issue("servidor"))
+    for number, charset in enumerate(CHARSETS, start=1):
+        server.mails[number] = (
+            f"From: =?{charset}?Q?Soporte?= <a@malo.example>\n"
+            f"Subject: =?{charset}?B?QQ==?=\n"
+            f"Content-Type: text/plain; charset={charset}\n\nuno"
+        ).encode()
+
+    async def run() -> None:
+        async with collecting(kept, mailbox(server, authority, tmp_path)):
+            await until(lambda: len(kept.texts) == len(CHARSETS), "all arrive")
+
+    asyncio.run(run())
+    server.close()
+    told = [json.loads(text) for text in kept.texts]
+    assert {(one["from_name"], one["subject"], one["body"]) for one in told} == {
+        ("Soporte", "A", "uno")
+    }
+
+
 # --- what each can take --------------------------------------------------------------------------
 def test_a_reader_that_eats_memory_dies_and_what_it_said_stands(take_over: Path) -> None:
     take_over.write_text(
@@ -227,6 +256,27 @@ def test_a_reader_that_gets_on_slowly_is_not_ended(take_over: Path) -> None:
     assert read_log(take_over) == ([b"one"] * 6, "")
 
 
+def test_while_whoever_waits_is_stopped_no_time_is_over(
+    take_over: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by Ctrl-Z in a terminal, an hour at each look: the child is in no hurry, nor are we."""
+    take_over.write_text(
+        "from time import process_time\n"
+        "from cgii.collect import event_logs\n"
+        "def works(file):\n"
+        "    for _ in range(3):\n"
+        "        begun = process_time()\n"
+        "        while process_time() - begun < 0.2: pass\n"
+        "        yield b'one'\n"
+        "        event_logs.sys.stdout.buffer.flush()\n"
+        "event_logs.read_event_log = works\nevent_logs.main()\n"
+    )
+    hours = itertools.count(0, 3_600)
+    monkeypatch.setattr(child, "monotonic", lambda: float(next(hours)))
+
+    assert read_log(take_over, seconds=30) == ([b"one"] * 3, "")
+
+
 def test_the_time_in_all_is_bounded_too(take_over: Path) -> None:
     take_over.write_text(
         "from cgii.base import limits\nlimits.CHILD_STEP_BYTES = 1\n"
@@ -254,6 +304,19 @@ def test_a_capture_that_unpacks_to_more_than_is_read_says_so(take_over: Path) ->
         for record in read_packets(file):
             records.append(record)
     assert records
+
+
+def test_a_narrower_bound_of_whoever_started_us_holds_and_is_no_failure(take_over: Path) -> None:
+    take_over.write_text(
+        "import resource\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (20, 20))\n"
+        "from cgii.collect import event_logs\n"
+        "def bounds(file):\n"
+        "    yield str(resource.getrlimit(resource.RLIMIT_CPU)[1]).encode()\n"
+        "event_logs.read_event_log = bounds\nevent_logs.main()\n"
+    )
+
+    assert read_log(take_over) == ([b"20"], "")
 
 
 def test_an_end_that_makes_no_sense_is_no_good_end(take_over: Path) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from cgii.collect.child import PartialReading
 from cgii.collect.definition import load_definitions
 from cgii.collect.files import guess_source, read_records
 from cgii.collect.normalize import normalize
+from cgii.collect.packets import child as packets
 from cgii.collect.packets.child import read_packets
 from cgii.model.event import Origin
 from tests.integration.test_scan import REAL, needs_real, scan
@@ -103,6 +105,42 @@ def test_a_child_over_its_time_gives_what_it_had_said(capture: Path) -> None:
 
     assert "tiempo" in why
     assert all(json.loads(line)["network_traffic"] for line in found)
+
+
+def test_a_capture_of_which_much_is_to_be_said_is_not_ended(
+    capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cgii_flood.py").write_text(
+        "from time import process_time\n"
+        "from cgii.base import limits\n"
+        "limits.CHILD_STEP_SECONDS, limits.CHILD_STEP_BYTES = 1, 70_000\n"
+        "from cgii.collect.packets import dissect\n"
+        "def floods(self, frames):\n"
+        "    next(frames)\n"
+        "    for _ in range(6):\n"
+        "        begun = process_time()\n"
+        "        while process_time() - begun < 0.6: pass\n"
+        "        yield {'flow': 'x' * 70_000}\n"
+        "dissect.Observer.see = floods\n"
+        "dissect.main()\n"
+    )
+    monkeypatch.setattr(packets, "CHILD", "cgii_flood")
+    root = os.pathsep.join((str(tmp_path), child.search_path()))
+    monkeypatch.setattr(child, "search_path", lambda: root)
+    capture.write_bytes(pcap(FRAMES))
+    found, why = read(capture, seconds=1_000)
+
+    assert (len(found) >= 6, why) == (True, "")
+
+
+def test_a_capture_for_which_no_process_can_be_started_is_told(
+    capture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture.write_bytes(pcap(FRAMES))
+    monkeypatch.setattr("sys.executable", str(capture.with_name("gone")))
+    [told] = read_records(capture, "network_traffic", load_definitions())
+
+    assert "se leyó solo en parte" in str(told.data)
 
 
 def test_a_child_without_memory_is_no_clean_capture(capture: Path) -> None:

@@ -27,8 +27,8 @@ def main() -> None:
     give_up_rights(seconds, memory)
     damage: list[str] = []
     waiting, size = [], 0
-    observer = Observer()
-    frames = _frames(cast(io.BufferedReader, sys.stdin.buffer), damage)
+    observer, progress = Observer(), Progress()
+    frames = _frames(cast(io.BufferedReader, sys.stdin.buffer), damage, progress)
     for records in (observer.see(frames), observer.end()):
         for record in records:
             line = orjson.dumps(record)
@@ -36,16 +36,17 @@ def main() -> None:
             size += len(line)
             if size > OUT_BYTES:
                 _say(waiting)
+                progress.advance(size)  # a scan of all ports says more than it reads
                 waiting, size = [], 0
     _say([*waiting, orjson.dumps({"end": damage[0] if damage else ""})])
 
 
-def _frames(raw: io.BufferedReader, damage: list[str]) -> Iterator[Frame]:
+def _frames(raw: io.BufferedReader, damage: list[str], progress: Progress) -> Iterator[Frame]:
     """The frames, and into `damage` why they end before the file does."""
     is_packed = raw.peek(len(GZIP)).startswith(GZIP)
     content = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if is_packed else raw
     try:
-        yield from read_capture(cast(BinaryIO, io.BufferedReader(_Measured(content))))
+        yield from read_capture(cast(BinaryIO, io.BufferedReader(_Measured(content, progress))))
     except DamagedCapture as problem:
         damage.append(str(problem))
     except (EOFError, OSError, zlib.error) as error:
@@ -55,10 +56,10 @@ def _frames(raw: io.BufferedReader, damage: list[str]) -> Iterator[Frame]:
 class _Measured(io.RawIOBase):
     """What is in a capture, up to the limit; whoever waits is told how far it was read."""
 
-    def __init__(self, content: BinaryIO) -> None:
+    def __init__(self, content: BinaryIO, progress: Progress) -> None:
         self._content = content
         self._left = limits.FILE_UNPACKED_BYTES_MAX
-        self._progress = Progress()
+        self._progress = progress
 
     def readable(self) -> bool:
         """Nothing else."""

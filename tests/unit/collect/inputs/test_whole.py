@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cgii.base import content
+from cgii.base import content, limits
 from cgii.collect.inputs import whole_child
 from cgii.collect.inputs.whole import WholeFiles
 from cgii.collect.inputs.whole_child import Answer, Loss, Record, Request, read_whole
@@ -191,10 +191,10 @@ def test_a_file_that_is_gone_is_forgotten_and_come_back_has_the_same_numbers(
     assert kept.changed == []
 
 
-def read(request_of: Path, program: str = "", folder: Path | None = None) -> list[object]:
+def read(request_of: Path, parser: str = "") -> list[object]:
     async def run() -> list[object]:
         with request_of.open("rb") as file:
-            request = Request(file.fileno(), request_of.stat().st_size)
+            request = Request(file.fileno(), request_of.stat().st_size, parser=parser)
             return [answer async for answer in read_whole(request)]
 
     return asyncio.run(run())
@@ -238,6 +238,19 @@ def test_the_child_may_write_no_file_start_no_process_and_take_little_memory(
     memory = 512 * 1024 * 1024
 
     assert [answer.text for answer in read(file)] == ["0", "0", "0", str(memory), "30"]  # type: ignore[attr-defined]
+
+
+def test_the_largest_json_document_in_the_worst_encoding_fits_in_the_memory_of_the_child(
+    tmp_path: Path,
+) -> None:
+    record = '{"a": "' + "x" * 200_000 + '"},\n'
+    times = limits.JSON_FILE_BYTES_MAX // len(record)
+    file = tmp_path / "a.json"
+    # As PowerShell writes it, and each kind of character makes all of the text wider.
+    file.write_text(f'[{record * times}{{"a": "ñ日😀"}}]', encoding="utf-8-sig")
+    *_, last = found = read(file, "json_lines")
+
+    assert (len(found), last) == (times + 1, Record(times, '{"a":"ñ日😀"}'))
 
 
 def test_a_file_name_that_is_no_text_is_read_and_told(folder: Path, kept: Kept) -> None:
