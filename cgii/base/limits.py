@@ -34,7 +34,7 @@ REGEX_MEMORY_BYTES_MAX = 8 * 1024 * 1024  # what RE2 may use for one pattern
 # --- reading files -----------------------------------------------------------------------------
 FILE_UNPACKED_BYTES_MAX = 4 * 1024**3  # of a packed file: it is streamed, so only time is at stake
 JSON_FILE_BYTES_MAX = 64 * 1024 * 1024  # of one JSON document that must be read whole
-EVTX_BYTES_MAX = 512 * 1024 * 1024  # of one event log; Windows rotates at 20 MB
+EVTX_BYTES_MAX = 4 * 1024**3 + 4_096  # of one event log and its head: Windows allows no more
 GUESS_BYTES = 128 * 1024  # how much of a file is looked at to recognise its format
 GUESS_JSON_BYTES = 16 * 1024 * 1024  # the same where the first record alone is longer
 EVTX_DAMAGED_RECORDS_MAX = 1_000  # a log with more is given up
