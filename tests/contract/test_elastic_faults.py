@@ -264,6 +264,7 @@ def test_an_index_that_somebody_deleted_is_made_anew(store: EventStore, elastic_
     finally:
         never = {"persistent": {"action.auto_create_index": None}}
         ask(elastic_url, "PUT", "_cluster/settings", never)
+        ask(elastic_url, "DELETE", "_index_template/{}-events")  # others make indices without it
 
 
 def test_an_index_of_another_making_is_refused(store: EventStore, elastic_url: str) -> None:
