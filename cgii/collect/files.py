@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, cast
 import orjson
 
 from cgii.base import limits
+from cgii.base.confine import GZIP
 from cgii.base.errors import Invalid
 from cgii.collect import documents
 from cgii.collect.child import PartialReading
@@ -30,7 +31,6 @@ from cgii.collect.rejects import Damage
 from cgii.collect.shapes import RecordCutter, Shape
 from cgii.model.event import Raw
 
-GZIP = b"\x1f\x8b"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 UNPACKING_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error, OSError)
 JSON_PARSERS = ("json_lines", "windows")

@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from cgii.base import confine, limits
+from cgii.base.late_parts import load_late_parts
 from cgii.collect.mail_report import report
 
 PARTS = "(INTERNALDATE RFC822.SIZE BODY.PEEK[]<0.{size}>)"
@@ -57,7 +58,7 @@ def main() -> None:
     """Read the mailbox that the one argument names, as `mail.Request`."""
     request = json.loads(sys.argv[1])
     confine.bound_effort(limits.IMAP_CPU_SECONDS)
-    confine.load_late_parts()
+    load_late_parts()
     progress = confine.Progress()
     try:
         for answer in read(request):

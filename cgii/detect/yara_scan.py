@@ -21,6 +21,7 @@ from typing import IO, Any
 import yara
 
 from cgii.base import confine, limits
+from cgii.base.late_parts import load_late_parts
 from cgii.detect import yara_unpack
 
 EXTERNALS: Mapping[str, str | int] = {
@@ -55,7 +56,7 @@ def main() -> None:
     request = json.load(sys.stdin.buffer)
     answers = Answers()
     targets = [_opened(one) for one in request["targets"]]
-    confine.load_late_parts()
+    load_late_parts()
     # The files are mapped, which counts as memory but takes none of its own.
     mapped = sum(one["size"] for one in request["targets"])
     confine.give_up_rights(request["cpu_seconds"], request["memory_bytes"] + mapped)
