@@ -1,6 +1,6 @@
 """Reads kept rejects again, once the definition of their source has been mended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cgii.base import counters, limits
+from cgii.base.ids import event_ids
 from cgii.centre import Centre
 from cgii.collect import rejects
 from cgii.collect.definition import Definitions
@@ -84,9 +85,10 @@ def replay_rejects(
         whole.sort(key=_origin_of)
         for (stream, epoch, sensor, entity, zone, received_at), group in groupby(whole, _origin_of):
             origin = Origin(source, stream, epoch, sensor or None, entity or None, zone=zone)
-            raws = [Raw(row.seq, row.sample.encode(), row.peer) for row in group]
+            some = list(group)
+            raws = [Raw(row.seq, row.sample.encode(), row.peer) for row in some]
             read = normalize(origin, raws, known, received_at=received_at)
-            _keep(centre, origin, read, received_at=received_at, told=told)
+            _keep(centre, origin, some, read=read, told=told)
 
 
 def _is_whole(row: Reject) -> bool:
@@ -103,10 +105,11 @@ def _origin_of(row: Reject) -> tuple[str, str, int, int, str, datetime]:
 
 
 def _keep(
-    centre: Centre, origin: Origin, read: Normalised, *, received_at: datetime, told: Replay
+    centre: Centre, origin: Origin, rows: Sequence[Reject], *, read: Normalised, told: Replay
 ) -> None:
+    """Rows of one origin, received together, and what became of them."""
     centre.events.write(read.events)
-    commit = partial(_commit, centre, origin, read, received_at)
+    commit = partial(_commit, centre, origin, rows, read)
     count, alerts = committed(commit, "El centro está ocupado. Repita la orden.")
     told.read += count
     told.alerts += len(alerts)
@@ -117,14 +120,15 @@ def _keep(
 
 
 def _commit(
-    centre: Centre, origin: Origin, read: Normalised, received_at: datetime
+    centre: Centre, origin: Origin, rows: Sequence[Reject], read: Normalised
 ) -> tuple[int, tuple[Alert, ...]]:
     """How many became events, and their alerts."""
-    ids = [*(one.id for one in read.events), *(one.id for one in read.rejected)]
+    id_of = event_ids(origin.stream, origin.epoch)
     with centre.database.transaction() as session:
         # Whoever reads the same ones at the same time waits here, and then finds none.
-        query = select(Reject).where(Reject.id.in_(ids)).with_for_update()
-        left = {row.id: row for row in session.scalars(query)}
+        query = select(Reject).where(Reject.id.in_([row.id for row in rows])).with_for_update()
+        # Not by their own ids: an older version of the program named records otherwise.
+        left = {id_of(row.seq): row for row in session.scalars(query)}
         events = [event for event in read.events if event.id in left]
         detector = centre.detector
         suspects = list(centre.indicators.current(session).suspects(events))
@@ -135,7 +139,7 @@ def _commit(
         for one in read.rejected:
             if one.id in left:
                 left[one.id].reason, left[one.id].detail = one.reason, one.detail
-        _move_counts(session, origin, len(events), received_at)
+        _move_counts(session, origin, len(events), rows[0].received_at)
     return len(events), alerts
 
 

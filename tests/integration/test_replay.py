@@ -108,6 +108,17 @@ def test_what_is_understood_now_becomes_an_event_with_its_alerts(mended: Centre)
     assert (volume.event_count, volume.reject_count) == (3, 3)
 
 
+def test_rejects_that_an_older_version_named_otherwise_are_read_too(mended: Centre) -> None:
+    with mended.database.transaction() as session:
+        for row in session.scalars(select(Reject)):
+            row.id = f"{row.seq:031x}f"
+
+    assert replay_rejects(mended, "tramites").read == 2
+    assert [seq for seq, _ in left(mended)] == [2, 3, 4]
+    assert replay_rejects(mended, "tramites").read == 0
+    assert mended.events.stats().events == 3
+
+
 def test_a_second_time_changes_nothing(mended: Centre) -> None:
     replay_rejects(mended, "tramites")
     told = replay_rejects(mended, "tramites")

@@ -142,9 +142,22 @@ def test_a_plan_is_made_once_for_the_same_names() -> None:
     assert plan.plan_of(zeek, ZEEK) is plan.plan_of(zeek, {**ZEEK, "uid": None})
 
 
-@pytest.mark.parametrize("seq", [0, 9, 10, 2**53])
+@pytest.mark.parametrize("seq", [0, 9, 10, 2**48 - 1, 2**48, 2**53])
 def test_ids_of_a_stream_are_those_of_single_records(seq: int) -> None:
-    assert event_ids("sensor:7/ñ", "e")(seq) == event_id("sensor:7/ñ", "e", seq)
+    name = event_id("sensor:7/ñ", "e", seq)
+
+    assert event_ids("sensor:7/ñ", "e")(seq) == name
+    assert len(name) == 32
+    assert len({name, event_id("sensor:7/ñ", "f", seq), event_id("sensor:7/", "ñe", seq)}) == 3
+
+
+def test_ids_of_records_that_follow_one_another_lie_together() -> None:
+    of = event_ids("sensor:7/linux_auth", "e")
+    names = [of(seq) for seq in (*range(300), 2**32, 2**48 - 1)]
+
+    assert names == sorted(set(names))
+    assert len({name[:20] for name in names}) == 1
+    assert len({of(seq) for seq in range(2**48, 2**48 + 300)}.union(names)) == 602
 
 
 @pytest.mark.parametrize("names", [("EventData", "UserData"), ("UserData", "EventData")])
