@@ -11,7 +11,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,9 +29,8 @@ from cgii.detect.ruleset import RuleSet, load_rules
 from cgii.model.event import Origin, Raw
 from cgii.sift import Sieve
 from tests.benchmarks.figures import Figure
+from tests.public_rules import EVENTS, unpacked
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-RULES, EVENTS = SHARED / "sigma-rules.tar.gz", SHARED / "windows-20k.jsonl.gz"
 ORIGIN = Origin("windows_events", "file:bench", "1")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 DEFINITIONS = load_definitions()
@@ -43,13 +41,6 @@ BAR = 40  # characters of the longest one
 KEPT = ("Channel", "Provider_Name", "SourceName", "@timestamp", "EventTime", "EventReceivedTime")
 NUMBERS = re.compile(r"[0-9]{3,}")
 Line = bytes
-
-
-def unpacked(folder: Path) -> Path:
-    """The public rules as files."""
-    with tarfile.open(RULES) as archive:
-        archive.extractall(folder, filter="data")
-    return folder
 
 
 def lines() -> list[Line]:

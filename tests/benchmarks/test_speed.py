@@ -21,10 +21,11 @@ from tests.benchmarks import (
     bench_start,
 )
 from tests.benchmarks.figures import show
+from tests.public_rules import RULES
 
 pytestmark = pytest.mark.benchmark
 with_public_data = pytest.mark.skipif(
-    not bench_rules.RULES.exists(),
+    not RULES.exists(),
     reason="the public rules and events are not beside this clone (shared/data)",
 )
 

@@ -1,10 +1,8 @@
 """On public events and rules for Windows the index finds what a walk over each rule finds."""
 
 import gzip
-import tarfile
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -15,9 +13,8 @@ from cgii.detect.explain import explain
 from cgii.detect.ruleset import RuleSet, load_rules
 from cgii.model.event import Event, Origin, Raw
 from cgii.sift import Sieve
+from tests.public_rules import EVENTS, RULES, unpacked
 
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
-RULES, EVENTS = SHARED / "sigma-rules.tar.gz", SHARED / "windows-20k.jsonl.gz"
 ORIGIN = Origin("windows_events", "file:x", "1")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 DEFINITIONS = load_definitions()
@@ -30,9 +27,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
-    folder = tmp_path_factory.mktemp("public")
-    with tarfile.open(RULES) as archive:
-        archive.extractall(folder, filter="data")
+    folder = unpacked(tmp_path_factory.mktemp("public"))
     found = load_rules(extra=[folder], builtin=False)
     single = tuple(rule for rule in found.single if rule.logsource.product == "windows")
     return replace(found, single=single, correlations=())
