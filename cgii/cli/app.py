@@ -35,6 +35,8 @@ COMMANDS = {
     "indicators": "cgii.cli.indicators:indicators",
     "migrate": "cgii.cli.upkeep:migrate",
     "verify-audit": "cgii.cli.upkeep:verify_audit",
+    "backup": "cgii.cli.backup:backup",
+    "restore": "cgii.cli.backup:restore",
     "doctor": "cgii.cli.doctor:doctor",
     "user": "cgii.cli.people:users",
     "entity": "cgii.cli.people:entities",

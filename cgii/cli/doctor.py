@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import typer
@@ -11,11 +12,13 @@ from cgii.base.errors import CgiiError, Invalid, Unavailable
 from cgii.base.settings import Settings, load
 from cgii.detect.yara_child import MISSING, is_available
 from cgii.report import pdf
+from cgii.store.audit import BACKUP_MADE, last_of
 from cgii.store.events_aside import set_aside
 from cgii.store.events_month import months
 
 GIB = 1024**3
 DISK_BYTES_MIN = 2 * GIB
+BACKUP_DAYS_MAX = 8
 TOO_MANY = (
     "la tarea prune_events borra los meses más antiguos, pero no el mes en curso; suba "
     "CGII_EVENTS_KEEP_GIB o reciba menos"
@@ -125,13 +128,23 @@ def _of_centre(centre: centres.Centre) -> list[Finding]:
     rules = f"{len(centre.content.rules.single)} reglas"
     with centre.database.reading() as session:
         faults = list(centre.trail.verify(session))
+        last = last_of(session, BACKUP_MADE)
     return [
         Finding("base de datos", True, centre.database.engine.dialect.name),
         _events(centre),
         Finding("contenido", not rejected, "; ".join(str(one) for one in rejected) or rules),
         _yara(centre),
         Finding("bitácora", not faults, f"{len(faults)} fallas"),
+        _backup(last, centre.clock()),
     ]
+
+
+def _backup(last: datetime | None, now: datetime) -> Finding:
+    if last is None:
+        return Finding("respaldo", True, "ninguno con `cgii backup`")
+    days = (now - last).days
+    told = f"el último es del {last:%d/%m/%Y}"
+    return Finding("respaldo", days <= BACKUP_DAYS_MAX, f"{told}, hace {days} días")
 
 
 def _disk(settings: Settings) -> Finding:

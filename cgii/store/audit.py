@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from cgii.model.records import AuditAnchor, AuditEntry
 
 START = "0" * 64
+BACKUP_MADE = "backup.made"  # the action of a backup, which doctor looks for
 
 
 @dataclass(frozen=True)
@@ -108,3 +109,8 @@ def _first_anchor(session: Session) -> AuditAnchor:
 def count(session: Session) -> int:
     """How many entries there are."""
     return session.scalar(select(func.count()).select_from(AuditEntry)) or 0
+
+
+def last_of(session: Session, action: str) -> datetime | None:
+    """When something was done for the last time."""
+    return session.scalar(select(func.max(AuditEntry.at)).where(AuditEntry.action == action))
