@@ -38,7 +38,7 @@ from cgii.store.events_faults import is_damage
 
 _NAME = re.compile(r"cgii-\d{8}T\d{6}Z")
 _MONTH = re.compile(rf"events/events-{MONTH}\.sqlite")
-_UNFINISHED = ".cgii-"  # how the name of a folder begins that is being made, or deleted
+_UNFINISHED = re.compile(rf"\.(cgii-new|{_NAME.pattern})")  # being made, or being deleted
 # So no seal is there of an entry that the record lacks, and no event is missing that it speaks of.
 _FIRST = (anchors.FILE_NAME, EMBEDDED)
 Told = Callable[[str], None]
@@ -75,7 +75,7 @@ def make(data: Path, folder: Path, *, now: datetime, keep: int, told: Told = _si
             made = Made(folder / f"cgii-{now:%Y%m%dT%H%M%SZ}")
             if made.path in before:
                 raise Invalid("{path} ya existe; repita en un segundo.", path=made.path)
-            partial = folder / f"{_UNFINISHED}new"
+            partial = folder / ".cgii-new"
             try:
                 _Copy(data, partial, before[-1] if before else None, made).run(told)
                 partial.rename(made.path)
@@ -83,7 +83,7 @@ def make(data: Path, folder: Path, *, now: datetime, keep: int, told: Told = _si
                 shutil.rmtree(partial, ignore_errors=True)
             sync_folder(folder)
             for old in before[: max(0, len(before) + 1 - keep)]:
-                gone = folder / f"{_UNFINISHED}{old.name}"
+                gone = folder / f".{old.name}"
                 old.rename(gone)
                 shutil.rmtree(gone)
     return made
@@ -157,6 +157,7 @@ class _Copy:
 
     def run(self, told: Told) -> None:
         """Copy all there is, then write the list."""
+        self._folder.mkdir(mode=0o700)
         done: set[str] = set()
         # Twice: meanwhile a month may have been set aside under another name.
         for names in (_FIRST, names_in(self._data), names_in(self._data)):
@@ -270,6 +271,8 @@ def _alone(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Invalid("Otro respaldo está en marcha en {folder}.", folder=folder) from error
+        except OSError:
+            pass  # some network disks lock no folder: there it goes on without
         yield
     finally:
         os.close(handle)
@@ -277,8 +280,9 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _sweep(folder: Path) -> None:
     """Delete what an interrupted backup left."""
-    for path in folder.glob(f"{_UNFINISHED}*"):
-        shutil.rmtree(path)
+    for path in folder.iterdir():
+        if _UNFINISHED.fullmatch(path.name):
+            shutil.rmtree(path)
 
 
 def _sync(path: Path) -> None:

@@ -211,10 +211,12 @@ def test_a_killed_backup_leaves_none_and_the_next_one_sweeps(place: Path, tmp_pa
     assert killed.returncode == -9
     assert os.listdir(copies) == [".cgii-new"]
     assert backup.backups(copies) == []
+    (copies / ".cgii-20261101T000000Z").mkdir()  # it was being deleted
+    (copies / ".cgii-of-somebody").mkdir()
 
     made = make(place, copies, now=NOW, keep=1)
 
-    assert os.listdir(copies) == [made.path.name]
+    assert sorted(os.listdir(copies)) == [".cgii-of-somebody", made.path.name]
     assert check(made.path) == []
 
 
