@@ -88,8 +88,8 @@ def _check(backup: Path) -> None:
 
 def _tell(made: Made, settings: Settings) -> None:
     typer.echo(
-        f"{made.path}: {len(made.files)} archivos; {made.copied_bytes / MIB:.1f} MiB copiados, lo "
-        "demás es igual al respaldo anterior."
+        f"{made.path}: {len(made.files)} archivos, {made.linked} iguales a los del respaldo "
+        f"anterior; {made.copied_bytes / MIB:.1f} MiB copiados"
     )
     for name in made.damaged:
         typer.echo(

@@ -54,7 +54,8 @@ class Made:
 
     path: Path
     files: list[Kept] = field(default_factory=list)
-    copied_bytes: int = 0  # the rest is the same file as in the backup before
+    copied_bytes: int = 0
+    linked: int = 0  # so many of the files are those of the backup before
     damaged: list[str] = field(default_factory=list)
 
 
@@ -228,6 +229,7 @@ class _Copy:
         except OSError:  # it is gone, or this kind of disk knows no links
             return False
         self._made.files.append(known)
+        self._made.linked += 1
         return True
 
     def _keep(self, name: str, source: tuple[int, ...]) -> None:

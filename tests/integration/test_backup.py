@@ -184,6 +184,7 @@ def test_what_has_not_changed_is_copied_once_and_old_backups_go(
         assert len({*inodes(name)}) == 1
     for name in (f"events/{month.name}", "cgii.sqlite"):
         assert len({*inodes(name)}) == 2
+    assert (first.linked, second.linked) == (0, len(second.files) - 2)
     assert second.copied_bytes < first.copied_bytes
     third = make(place, copies, now=times[2], keep=2)
     assert backup.backups(copies) == [second.path, third.path]
