@@ -85,19 +85,21 @@ class Samplers:
 
     def of(self, told: Record) -> int:
         """That of a flow; 0 is unknown."""
-        return _interval(told) or self.by_number.get(told.pop("sampler", -1), self.usual)
+        number: int = told.pop("sampler", -1)
+        return _interval(told) or self.by_number.get(number, self.usual)
 
 
 def _interval(told: Record) -> int:
     """One in how many, however it is told; 0 if it is not."""
-    given = told.pop("sampling_interval", 0)
-    sampled, passed = told.pop("sampled", 0), told.pop("passed", None)
+    given: int = told.pop("sampling_interval", 0)
+    sampled: int = told.pop("sampled", 0)
+    passed: int | None = told.pop("passed", None)
     sample, population = told.pop("sample", 0), told.pop("population", 0)
     if given:
-        return int(given)
+        return given
     if sampled and passed is not None:  # so many in a row, then so many not
         return round((sampled + passed) / sampled)
-    return round(population / sample) if sample else int(sampled)
+    return round(population / sample) if sample else sampled
 
 
 def finished(told: Record, moment: Moment, sampling: int) -> Record:
