@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from cgii.base import limits
+from cgii.base import confine, limits
 from cgii.base.errors import CgiiError, Invalid, NotSignedIn
 from cgii.collect.certificate_dates import valid_from_to
 from cgii.collect.config import SensorConfig
 from cgii.collect.definition import Definitions
 from cgii.collect.identity import Identity
 from cgii.collect.input_config import FollowConfig, LiveConfig, MailboxConfig, PullConfig
+from cgii.collect.inputs.captures import is_offered
 from cgii.collect.inputs.matching import matching
 from cgii.collect.inputs.pages import read_page
 from cgii.collect.inputs.pull import Pull
@@ -28,6 +29,7 @@ from cgii.collect.inputs.tls import TlsFiles, server_context
 from cgii.collect.mailbox import connected
 from cgii.collect.outgoing import Asker, address_of
 from cgii.collect.packets import filters
+from cgii.collect.packets.captures import is_capture
 from cgii.collect.packets.child import SOURCE as PACKETS
 from cgii.collect.packets.decode import ETHERNET
 from cgii.collect.packets.live import LINKS
@@ -72,7 +74,7 @@ def look(
     for logs in sensor.evtx:
         yield _files(FollowConfig(source=logs.source, path=logs.folder, whole=True))
     for folder in sensor.pcap:
-        yield _files(FollowConfig(source=PACKETS, path=folder.folder, whole=True))
+        yield _captures(folder.folder)
     for card in sensor.capture:
         yield _interface(card)
     for one in sensor.pull:
@@ -240,6 +242,28 @@ def _files(one: FollowConfig) -> Finding:
         most = limits.FOLLOW_LOOKED_AT_MAX
         return Finding(name, False, f"tiene más de {most} nombres; los demás no se miran")
     return Finding(name, True, f"{len(found)} archivos ahora")
+
+
+def _captures(folder: Path) -> Finding:
+    found = _files(FollowConfig(source=PACKETS, path=folder, whole=True))
+    if not found.is_good:
+        return found
+    seen = [one.path for one in matching(str(folder)).files if is_offered(one.path.name)]
+    others = [path.name for path in seen if not _may_be_capture(path)]
+    if not others:
+        return found
+    sentence = f"{found.sentence}; {len(others)} no son capturas y no se leen, como {others[0]}"
+    return Finding(found.name, True, sentence)
+
+
+def _may_be_capture(path: Path) -> bool:
+    """An empty one is yet to be written, and one that went away is nobody's."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except OSError:
+        return True
+    return not head or is_capture(head) or head.startswith(confine.GZIP)
 
 
 def _read_twice(follow: Sequence[FollowConfig]) -> Iterator[Finding]:
