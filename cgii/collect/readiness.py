@@ -315,7 +315,7 @@ async def _pull(one: PullConfig) -> Finding:
     asking = Pull(**one.asked, target=one.target)
     try:
         answer = await Asker(one.target).get(one.url, asking.request_headers())
-        if answer.status != 200:
+        if answer.status not in (200, 204):
             return Finding(asking.shown, False, f"respondió {answer.status}")
         page = read_page(answer.body, answer.headers, records=one.records, cursor=one.cursor)
     except CgiiError as error:
