@@ -157,6 +157,7 @@ PULL_PAGES_MAX = 100  # in a row; the others come in the next round
 PULL_WAIT_SECONDS_MAX = 3_600  # between tries while a server does not answer
 IMAP_SECONDS_MAX = 30  # for each answer of the server
 IMAP_CPU_SECONDS = 300  # of the processor, for one visit; no mail may take a step (above)
+IMAP_LINE_BYTES_MAX = 16 * 1024 * 1024  # the numbers of all mails of a mailbox are one
 IMAP_MAILS_MAX = 500  # of one visit; the others come with the next
 MAIL_BYTES_MAX = 4 * 1024 * 1024  # fetched of one mail; what is behind is not looked at
 MAIL_PARTS_MAX = 50  # parts, addresses, attachments of one mail

@@ -26,7 +26,7 @@ from cgii.collect.inputs.matching import matching
 from cgii.collect.inputs.pages import read_page
 from cgii.collect.inputs.pull import Pull
 from cgii.collect.inputs.tls import TlsFiles, server_context
-from cgii.collect.mailbox import connected
+from cgii.collect.mailbox import connected, quoted
 from cgii.collect.outgoing import Asker, address_of
 from cgii.collect.packets import filters
 from cgii.collect.packets.captures import is_capture
@@ -333,8 +333,8 @@ async def _mailbox(box: MailboxConfig) -> Finding:
         ca = str(target.ca) if target.ca else None
         server = connected(address, target.host, target.port, ca=ca)
         try:
-            server.login(box.user, password)
-            status, said = server.select(f'"{box.folder}"', readonly=True)
+            server.sign_in(box.user, password)
+            status, said = server.select(quoted(box.folder), readonly=True)
         finally:
             server.shutdown()
     except CgiiError as error:
