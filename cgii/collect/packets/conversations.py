@@ -48,7 +48,7 @@ class Dns:
         self._ledger = ledger
         self._with_length = with_length
         self._kept = [b"", b""]
-        self._asked: dict[tuple[int, str], dict[str, Any]] = {}
+        self._asked: dict[tuple[int, str, int], dict[str, Any]] = {}
         self.is_done = False
         self.is_known = False  # whether a message could be read
 
@@ -77,7 +77,7 @@ class Dns:
         except NotDns:
             return
         self.is_known = True
-        key = told["trans_id"], told.get("query", "").lower()
+        key = told["trans_id"], told.get("query", "").lower(), told.get("qtype", 0)
         if not is_answer:
             record = {"network_traffic": "dns", "ts": seconds(at), **told}
             if key in self._asked:
@@ -95,7 +95,7 @@ class Dns:
             record["rtt"] = round(max(seconds(at) - record["ts"], 0.0), 6)
         yield record
 
-    def _answered(self, key: tuple[int, str]) -> dict[str, Any]:
+    def _answered(self, key: tuple[int, str, int]) -> dict[str, Any]:
         """The question, which waits no longer."""
         self._ledger.give(QUESTION_BYTES)
         return self._asked.pop(key)

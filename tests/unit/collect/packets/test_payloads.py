@@ -125,7 +125,7 @@ def test_pointers_that_go_in_circles_are_refused() -> None:
 def test_bytes_that_are_no_text_keep_their_difference() -> None:
     _, found = read_message(struct.pack(">6H", 1, 0x0100, 1, 0, 0, 0) + b"\2\xff.\0\0\1\0\1")
 
-    assert found["query"] == "\\xff."
+    assert found["query"] == "\\xff\\x2e"
 
 
 def test_questions_for_which_there_is_no_room_to_wait_are_told_at_once(
@@ -135,6 +135,32 @@ def test_questions_for_which_there_is_no_room_to_wait_are_told_at_once(
     found = dns_over_udp(*((0, dns_query(n, f"n{n}.bo")) for n in range(5)))
 
     assert sorted(one["query"] for one in found) == [f"n{n}.bo" for n in range(5)]
+
+
+def test_two_kinds_asked_with_one_number_are_two_questions() -> None:
+    asked = [(0, dns_query(7, "a.bo", 1)), (0, dns_query(7, "a.bo", 28))]
+    (found, other) = dns_over_udp(*asked, (1, dns_answer(7, "a.bo", 28, [bytes(16)])))
+
+    assert (found["qtype_name"], found["answers"], "rtt" in found) == ("AAAA", ["::"], True)
+    assert (other["qtype_name"], "rcode" in other) == ("A", False)
+
+
+def test_a_reserved_bit_or_another_question_hides_nothing() -> None:
+    marked = bytearray(dns_query(7, "a.bo"))
+    marked[3] |= 0x40
+    both = bytearray(dns_query(8, "b.bo") + dns_name("c.bo") + struct.pack(">HH", 1, 1))
+    both[5] = 2
+    found = dns_over_udp((0, bytes(marked)), (0, bytes(both)))
+
+    assert [one["query"] for one in found] == ["a.bo", "b.bo"]
+    assert found[1]["question_count"] == 2
+
+
+def test_a_dot_within_a_label_is_none_between_two() -> None:
+    asked = bytearray(dns_query(7, "www-google-com"))
+    asked[16], asked[23] = b".\\"
+
+    assert read_message(bytes(asked))[1]["query"] == r"www\x2egoogle\x5ccom"
 
 
 # --- HTTP ----------------------------------------------------------------------------------------
@@ -329,6 +355,14 @@ def test_a_lease_is_told() -> None:
     )
     assert (found["assigned_addr"], found["server_addr"]) == ("10.1.2.3", "10.1.0.1")
     assert (found["lease_time"], found["name_servers"]) == (3_600, ["10.1.0.2"])
+
+
+@pytest.mark.parametrize("name", [b"\x05pc-17\x03gob\x02bo\0", b"\x05pc-17\x03gob\x02bo"])
+def test_a_clients_name_in_labels_is_read(name: bytes) -> None:
+    told = read_dhcp(dhcp(3, MAC_1, [(81, b"\x05\0\0" + name)]))
+
+    assert told["client_fqdn"] == "pc-17.gob.bo"
+    assert read_dhcp(dhcp(3, MAC_1, [(81, b"\1\0\0pc-17.gob.bo")]))["client_fqdn"] == "pc-17.gob.bo"
 
 
 # --- hostile bytes -------------------------------------------------------------------------------
