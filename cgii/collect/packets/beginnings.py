@@ -100,6 +100,13 @@ class Order:
             found += [(skipped, nearest, data), *more]
         return found
 
+    def lose(self, sequence: int, size: int) -> list[Piece]:
+        """So many bytes from a number on were not kept: a piece without any, if it was its turn."""
+        if sequence % WHOLE != self._next:
+            return []
+        self._next = (self._next + size) % WHOLE
+        return [(size, self._next, b""), *self._following()]
+
     def close(self) -> None:
         """Let go of what waits."""
         for data in self._early.values():

@@ -158,6 +158,7 @@ class Streams:
         self._reader: Reader | None = None
         self._begun = [b"", b""]  # of each side, until it shows what is spoken
         self._is_strange = [False, False]  # whether nobody can read it
+        self._has_hole = [False, False]
         self._passed = 0  # bytes of strange sides
         self._acknowledged = 0  # by the originator
         self._is_over = False
@@ -176,20 +177,28 @@ class Streams:
             order = self._orders[way] = Order(start, self._ledger)
         if packet.payload:
             yield from self._take(way, order.add(start, packet.payload), at)
+        kept = len(packet.payload)
+        if packet.payload_length > kept:  # the capture keeps the beginnings of packets only
+            lost = order.lose(start + kept, packet.payload_length - kept)
+            yield from self._take(way, lost, at)
 
     def _take(self, way: int, pieces: list[Piece], at: int) -> Records:
         for skipped, begin, data in pieces:
             if self._is_over:
                 return
+            self._has_hole[way] |= skipped > 0
             if self._reader is None:
-                yield from self._begin(way, data, at)
+                if data:
+                    yield from self._begin(way, data, at)
                 continue
-            if skipped and not isinstance(self._reader, Http):
+            if isinstance(self._reader, Http):
+                if skipped:
+                    yield from self._reader.skip(way, skipped, begin)
+            elif data and self._has_hole[way]:
                 yield from self._close()
                 return
-            if skipped and isinstance(self._reader, Http):
-                yield from self._reader.skip(way, skipped, begin)
-            yield from self._feed(way, data, at)
+            if data:
+                yield from self._feed(way, data, at)
 
     def _feed(self, way: int, data: bytes, at: int) -> Records:
         assert self._reader is not None, "it was chosen"
@@ -206,6 +215,7 @@ class Streams:
             self._reader = self._choose(way, self._begun[way])
         if self._reader is not None:
             begun, self._begun = self._begun, [b"", b""]
+            self._has_hole = [False, False]  # before it began
             for side in (0, 1):
                 if begun[side] and not self._is_over:
                     yield from self._feed(side, begun[side], at)

@@ -47,6 +47,7 @@ class Http:
         self._waiting: deque[tuple[int, int, dict[str, Any]]] = deque()
         self.acknowledged = 0  # up to here the client has what the server said
         self._heads = 0
+        self._at = 0  # of what was fed last
 
     @property
     def is_done(self) -> bool:
@@ -60,6 +61,7 @@ class Http:
         """
         whole = self._kept[way] + data
         self._drop(way)
+        self._at = at
         if not _may_begin(way, whole):
             whole = data if begins_head(way, data) else self._behind_body(way, whole)
         while begins_head(way, whole) and not self.is_done:
@@ -87,9 +89,9 @@ class Http:
         return data[left:]
 
     def end(self) -> Iterator[dict[str, Any]]:
-        """Requests that nobody answered."""
-        self._drop(0)
-        self._drop(1)
+        """Heads that did not end, and requests that nobody answered."""
+        for way in (0, 1):
+            yield from self._cut_off(way)
         while self._waiting:
             yield self._next()
 
@@ -100,18 +102,25 @@ class Http:
         return request
 
     def skip(self, way: int, size: int, begin: int) -> Iterator[dict[str, Any]]:
-        """So many bytes of this side are missing before `begin`: a head that was cut is none.
+        """So many bytes of this side are missing before `begin`.
 
         Requests whose answer may have begun there are told without one, unless only a body is cut.
         """
-        self._drop(way)
         left = self._left[way]
+        yield from self._cut_off(way)
         if left is not None and size <= left:
             self._left[way] = left - size
             return
         self._left[way] = 0
         while way and self._waiting and (self._waiting[0][1] - begin) % WHOLE >= HALF:
             yield self._next()
+
+    def _cut_off(self, way: int) -> Iterator[dict[str, Any]]:
+        """Of a head that was cut: what its whole lines say."""
+        lines, end, _ = self._kept[way].rpartition(b"\n")
+        self._drop(way)
+        if end:
+            yield from self._head(way, lines, self._at)
 
     def _drop(self, way: int) -> None:
         self._ledger.give(len(self._kept[way]))

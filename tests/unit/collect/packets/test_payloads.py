@@ -207,14 +207,30 @@ def test_every_request_of_a_kept_connection_is_told() -> None:
     ]  # fmt: skip
 
 
-def test_a_head_with_a_hole_in_it_is_none_and_the_next_one_is_read() -> None:
+def test_of_a_head_with_a_hole_the_lines_before_it_are_told_and_the_next_one_is_read() -> None:
     far = 1_001 + 2 * limits.BEGINNING_BYTES_MAX
     frames = conversation(ENDS, [], closes=False)
     frames.append(ethernet(tcp(ENDS, 24, 1_001, b"GET /secret HTTP/1.1\r\nHost: a")))
     frames.append(ethernet(tcp(ENDS, 24, far, b"z.bo\r\n\r\n")))
     frames.append(ethernet(tcp(ENDS, 24, far + 8, REQUEST)))
 
-    assert [one["uri"] for one in observe(frames, "http")] == ["/login?x=1"]
+    (cut, whole) = observe(frames, "http")
+
+    assert (cut["uri"], "host" in cut) == ("/secret", False)
+    assert (whole["uri"], whole["host"]) == ("/login?x=1", "sistema.gob.bo")
+
+
+def test_heads_that_the_capture_cut_are_told_as_far_as_they_go() -> None:
+    """Each packet is kept up to 150 bytes, as with `tcpdump -s`."""
+    long = b"GET /%d HTTP/1.1\r\nHost: a.bo\r\nCookie: " + b"x" * 400 + b"\r\n\r\n"
+    answer = b"HTTP/1.1 %d OK\r\nServer: nginx\r\nContent-Length: 900\r\n\r\n" + b"z" * 900
+    said = [(0, long % 1), (1, answer % 200), (0, long % 2), (1, answer % 404), (0, long % 3)]
+    found = observe([frame[:150] for frame in conversation(ENDS, said)], "http")
+
+    assert [(one["uri"], one.get("status_code")) for one in found] == [
+        ("/1", 200), ("/2", 404), ("/3", None),
+    ]  # fmt: skip
+    assert {one["host"] for one in found} == {"a.bo"}
 
 
 def test_a_request_without_an_answer_is_told_at_the_end() -> None:
@@ -284,6 +300,15 @@ def test_a_hello_tells_name_protocols_and_versions() -> None:
     assert found["client_alpn"] == ["h2", "http/1.1"]
     assert found["client_versions"] == ["TLSv12", "TLSv13"]
     assert found["ja4"].startswith("t13d0303h2_")
+
+
+def test_of_hellos_that_the_capture_cut_the_servers_is_told() -> None:
+    """The client's goes on in a segment that does not follow on what was kept."""
+    hello = client_hello("a.bo", extensions=[(21, bytes(300))])
+    said = [(0, hello), (1, server_hello()), (0, client_hello("falso.bo"))]
+    found = observe([frame[:200] for frame in conversation(ENDS, said)], "ssl")
+
+    assert [(one["version"], "server_name" in one) for one in found] == [("TLSv12", False)]
 
 
 def test_the_certificate_of_an_old_handshake_is_read() -> None:
