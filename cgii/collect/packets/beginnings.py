@@ -50,10 +50,11 @@ class Order:
             piece = 0, self._next, data
             self._next = (self._next + len(data)) % WHOLE
             return [piece, *self._following()] if self._early else [piece]
-        if distance < limits.BEGINNING_BYTES_MAX and len(self._early) < limits.EARLY_SEGMENTS_MAX:
+        # However far ahead: one that nobody asked for must not hide what comes then.
+        if len(self._early) < limits.EARLY_SEGMENTS_MAX:
             self._keep(sequence, data)
             return []
-        # Too far ahead: what is between was lost by who captured it.
+        # What is between was lost by who captured it.
         found = self.rest()
         skipped = (sequence - self._next) % WHOLE
         if skipped >= HALF:

@@ -221,3 +221,14 @@ def test_dns_over_tcp_may_come_byte_by_byte() -> None:
     (found,) = spoken(*((0, whole[at : at + 1]) for at in range(len(whole))), kind="dns", port=53)
 
     assert found["query"] == "a.bo"
+
+
+@pytest.mark.parametrize("away", [5_000, 100_000, 2**30, -10_000])
+def test_a_segment_that_the_receiver_would_drop_hides_nothing(away: int) -> None:
+    frames = conversation(ENDS, [], closes=False)
+    frames.append(ethernet(tcp(ENDS, PSH | ACK, 1_001 + away, b"x" * 100)))
+    hello = ethernet(tcp(ENDS, PSH | ACK, 1_001, client_hello("secreto.example")))
+    request = ethernet(tcp(ENDS, PSH | ACK, 1_001, GET % 1))
+
+    assert observe([*frames, hello], "ssl")[0]["server_name"] == "secreto.example"
+    assert pairs(observe([*frames, request], "http")) == [("/1", None)]
