@@ -1,5 +1,6 @@
 """A small IMAP server on loopback with TLS: what a reader of one folder needs, and some malice."""
 
+import base64
 import re
 import socket
 import ssl
@@ -26,6 +27,8 @@ class ImapServer:
     gone: set[int] = field(default_factory=set)  # deleted when they are asked for
     cut: set[int] = field(default_factory=set)  # the connection ends, once
     said: list[str] = field(default_factory=list)
+    line: int = 10**9  # numbers listed in one line
+    takes_plain: bool = True  # passwords in any letters
 
     def __post_init__(self) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -33,6 +36,10 @@ class ImapServer:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def plain(self) -> bytes:
+        return f"\0reportes\0{self.password}".encode()
 
     def close(self) -> None:
         self._listening.close()
@@ -49,8 +56,14 @@ class ImapServer:
         try:
             with self._context.wrap_socket(plain, server_side=True) as connection:
                 connection.sendall(b"* OK listo\r\n")
-                for line in connection.makefile("rb"):
+                lines = iter(connection.makefile("rb"))
+                for line in lines:
                     tag, _, command = line.decode().strip().partition(" ")
+                    if command == "AUTHENTICATE PLAIN":
+                        connection.sendall(b"+ \r\n")
+                        is_right = next(lines).strip() == base64.b64encode(self.plain)
+                        connection.sendall(f"{tag} {'OK' if is_right else 'NO'} x\r\n".encode())
+                        continue
                     self.said.append(command)
                     connection.sendall(self._answer(command) + self._end(tag, command))
         except OSError:
@@ -67,7 +80,8 @@ class ImapServer:
 
     def _answer(self, command: str) -> bytes:
         if command.startswith("CAPABILITY"):
-            return b"* CAPABILITY IMAP4rev1\r\n"
+            more = b" AUTH=PLAIN" if self.takes_plain else b""
+            return b"* CAPABILITY IMAP4rev1" + more + b"\r\n"
         if command.startswith("EXAMINE"):
             return (
                 f"* {len(self.mails)} EXISTS\r\n* OK [UIDVALIDITY {self.validity}] x\r\n".encode()
@@ -75,7 +89,10 @@ class ImapServer:
         if found := re.match(r"UID SEARCH UID (\d+):\*", command):
             newest = max(self.mails, default=0)
             shown = [uid for uid in self.mails if uid >= int(found[1]) or uid == newest]
-            return f"* SEARCH {' '.join(map(str, shown))}\r\n".encode()
+            return "".join(
+                f"* SEARCH {' '.join(map(str, shown[at : at + self.line]))}\r\n"
+                for at in range(0, max(len(shown), 1), self.line)
+            ).encode()
         if found := re.match(r"UID FETCH (\d+) .*<0\.(\d+)>", command):
             uid = int(found[1])
             if uid in self.gone:

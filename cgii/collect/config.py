@@ -86,7 +86,7 @@ INPUTS = tuple(InputsConfig.model_fields)
 FORMS = {
     "centre": "debe comenzar con https:// o http://",
     "host": "debe ser un nombre o una dirección, sin nada más",
-    "folder": "debe ser el nombre como lo escribe el servidor, sin acentos",
+    "folder": "no puede tener saltos de línea ni otros signos de control",
 }
 Config = TypeVar("Config", bound=InputsConfig)
 MISTAKES = {

@@ -18,6 +18,7 @@ import evtx
 from cgii.base import limits
 from cgii.base.confine import GZIP, Progress, give_up_rights
 from cgii.collect.child import read_in_child
+from cgii.collect.packed import packed_damage
 
 CHILD = "cgii.collect.event_logs"
 RECORD, DAMAGE = b"+", b"!"
@@ -29,7 +30,6 @@ CHUNK_MAGIC = b"ElfChnk\0"
 CHUNK_FIRST_AT = 8  # number of the chunk's first record
 LIBRARY_ERRORS = (RuntimeError, ValueError, OSError)
 UNPACKING_ERRORS = (EOFError, OSError, zlib.error)
-PACKED = "el archivo empaquetado está dañado: {}"
 PIECE_BYTES = 1_024  # of a packed chunk, of which the last one is lost where the file is damaged
 
 
@@ -123,7 +123,7 @@ def _order(file: BinaryIO) -> tuple[list[int], int, str]:
             at += CHUNK_BYTES
         size = at if at > limits.EVTX_BYTES_MAX else file.seek(0, io.SEEK_END)
     except UNPACKING_ERRORS as error:
-        size, problem = at, PACKED.format(error)
+        size, problem = at, packed_damage(error)
     return [start for _, start in sorted(found)], size, problem
 
 
@@ -135,7 +135,7 @@ def _part(file: BinaryIO, start: int, size: int) -> tuple[bytes, str]:
         while len(found) < size and (piece := file.read(min(PIECE_BYTES, size - len(found)))):
             found += piece
     except UNPACKING_ERRORS as error:
-        problem = PACKED.format(error)
+        problem = packed_damage(error)
     return bytes(found.ljust(size, b"\0")), problem
 
 

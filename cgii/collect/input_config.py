@@ -107,7 +107,7 @@ class MailboxConfig(BaseModel):
     port: int = Field(993, ge=1, le=65535)
     user: str
     password_file: Path
-    folder: str = Field("INBOX", pattern=r"^[ -~]+$")
+    folder: str = Field("INBOX", pattern=r"^[^\x00-\x1f\x7f]+$")
     source: str = "mail_report"
     every_seconds: int = Field(60, ge=10, le=86_400)
     networks: tuple[IPvAnyNetwork, ...] = ()

@@ -5,8 +5,10 @@ thing, as `whole_files` does; `{"step": uid}` before a mail tells which one it d
 the mailbox is changed.
 """
 
+import base64
 import imaplib
 import json
+import re
 import socket
 import ssl
 import sys
@@ -23,6 +25,7 @@ from cgii.base.late_parts import load_late_parts
 from cgii.collect.mail_report import report
 
 PARTS = "(INTERNALDATE RFC822.SIZE BODY.PEEK[]<0.{size}>)"
+NOT_ASCII = re.compile(r"[^ -~]+")
 REFUSED = "refused"  # the loss of a mail that the server does not hand over
 
 
@@ -40,6 +43,22 @@ class PinnedIMAP(imaplib.IMAP4_SSL):
             self.was_too_large = True
             raise self.abort("el servidor anuncia más de lo pedido")
         return super().read(size)
+
+    def readline(self) -> bytes:
+        """A line, which lists all mails of a large mailbox."""
+        line: bytes = self.file.readline(limits.IMAP_LINE_BYTES_MAX + 1)
+        if len(line) > limits.IMAP_LINE_BYTES_MAX:
+            raise self.abort("el servidor da una línea demasiado larga")
+        return line
+
+    def sign_in(self, user: str, password: str) -> None:
+        """Raises IMAP4.error, or ValueError if the server takes no such password."""
+        if (user + password).isascii():
+            self.login(user, password)
+        elif "AUTH=PLAIN" in self.capabilities:
+            self.authenticate("PLAIN", lambda _: f"\0{user}\0{password}".encode())
+        else:
+            raise ValueError("el servidor no admite contraseñas con acentos (le falta AUTH=PLAIN)")
 
     def _create_socket(self, timeout: float | None) -> ssl.SSLSocket:
         found = socket.create_connection((self._address, self.port), timeout)
@@ -75,7 +94,7 @@ def read(request: dict[str, Any]) -> Iterator[Any]:
     box = connected(request["address"], request["host"], request["port"], ca=request["ca"])
     try:
         confine.open_nothing_more()  # whatever a mail does, it is heard by its own server alone
-        box.login(request["user"], password)
+        box.sign_in(request["user"], password)
         yield from _new_mails(box, request)
     except imaplib.IMAP4.abort:
         if not box.was_too_large:
@@ -86,13 +105,14 @@ def read(request: dict[str, Any]) -> Iterator[Any]:
 
 
 def _new_mails(box: PinnedIMAP, request: dict[str, Any]) -> Iterator[Any]:
-    _expect(box.select(_quoted(request["folder"]), readonly=True))
+    _expect(box.select(quoted(request["folder"]), readonly=True))
     validity = _number((box.response("UIDVALIDITY")[1] or [None])[0])
     continues = str(validity) == request["validity"]
     after = request["after"] if continues else 0
     yield {"begins": str(validity), "continues": continues}
     listed = _expect(box.uid("SEARCH", f"UID {after + 1}:*"))
-    numbers = sorted({int(one) for one in (listed[0] or b"").split() if one.isdigit()})
+    found = b" ".join(filter(None, listed)).split()  # some servers say it in several lines
+    numbers = sorted({int(one) for one in found if one.isdigit()})
     # `n:*` always has the newest mail in it, also when that is older than n.
     for number in [one for one in numbers if one > after][: limits.IMAP_MAILS_MAX]:
         yield {"step": number}
@@ -162,9 +182,20 @@ def _number(text: bytes | None) -> int:
     return int(text)
 
 
-def _quoted(folder: str) -> str:
+def quoted(folder: str) -> str:
+    """A folder's name as IMAP takes it: with accents in modified UTF-7 (RFC 3501), else as it is.
+
+    So a name that somebody wrote in that form already stays right.
+    """
+    if not folder.isascii():
+        folder = NOT_ASCII.sub(_in_base_64, folder.replace("&", "&-"))
     escaped = folder.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _in_base_64(found: re.Match[str]) -> str:
+    data = base64.b64encode(found[0].encode("utf-16-be")).decode()
+    return f"&{data.rstrip('=').replace('/', ',')}-"
 
 
 def _say(answer: Any) -> None:

@@ -14,20 +14,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from cgii.base import limits
+from cgii.base import confine, limits
 from cgii.base.errors import CgiiError, Invalid, NotSignedIn
 from cgii.collect.certificate_dates import valid_from_to
 from cgii.collect.config import SensorConfig
 from cgii.collect.definition import Definitions
 from cgii.collect.identity import Identity
 from cgii.collect.input_config import FollowConfig, LiveConfig, MailboxConfig, PullConfig
+from cgii.collect.inputs.captures import is_offered
 from cgii.collect.inputs.matching import matching
 from cgii.collect.inputs.pages import read_page
 from cgii.collect.inputs.pull import Pull
 from cgii.collect.inputs.tls import TlsFiles, server_context
-from cgii.collect.mailbox import connected
+from cgii.collect.mailbox import connected, quoted
 from cgii.collect.outgoing import Asker, address_of
 from cgii.collect.packets import filters
+from cgii.collect.packets.captures import is_capture
 from cgii.collect.packets.child import SOURCE as PACKETS
 from cgii.collect.packets.decode import ETHERNET
 from cgii.collect.packets.live import LINKS
@@ -72,7 +74,7 @@ def look(
     for logs in sensor.evtx:
         yield _files(FollowConfig(source=logs.source, path=logs.folder, whole=True))
     for folder in sensor.pcap:
-        yield _files(FollowConfig(source=PACKETS, path=folder.folder, whole=True))
+        yield _captures(folder.folder)
     for card in sensor.capture:
         yield _interface(card)
     for one in sensor.pull:
@@ -242,6 +244,28 @@ def _files(one: FollowConfig) -> Finding:
     return Finding(name, True, f"{len(found)} archivos ahora")
 
 
+def _captures(folder: Path) -> Finding:
+    found = _files(FollowConfig(source=PACKETS, path=folder, whole=True))
+    if not found.is_good:
+        return found
+    seen = [one.path for one in matching(str(folder)).files if is_offered(one.path.name)]
+    others = [path.name for path in seen if not _may_be_capture(path)]
+    if not others:
+        return found
+    sentence = f"{found.sentence}; {len(others)} no son capturas y no se leen, como {others[0]}"
+    return Finding(found.name, True, sentence)
+
+
+def _may_be_capture(path: Path) -> bool:
+    """An empty one is yet to be written, and one that went away is nobody's."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except OSError:
+        return True
+    return not head or is_capture(head) or head.startswith(confine.GZIP)
+
+
 def _read_twice(follow: Sequence[FollowConfig]) -> Iterator[Finding]:
     """Patterns of packed files that take those into which a followed file is rotated."""
     growing = [one for one in follow if not one.is_whole]
@@ -291,7 +315,7 @@ async def _pull(one: PullConfig) -> Finding:
     asking = Pull(**one.asked, target=one.target)
     try:
         answer = await Asker(one.target).get(one.url, asking.request_headers())
-        if answer.status != 200:
+        if answer.status not in (200, 204):
             return Finding(asking.shown, False, f"respondió {answer.status}")
         page = read_page(answer.body, answer.headers, records=one.records, cursor=one.cursor)
     except CgiiError as error:
@@ -309,8 +333,8 @@ async def _mailbox(box: MailboxConfig) -> Finding:
         ca = str(target.ca) if target.ca else None
         server = connected(address, target.host, target.port, ca=ca)
         try:
-            server.login(box.user, password)
-            status, said = server.select(f'"{box.folder}"', readonly=True)
+            server.sign_in(box.user, password)
+            status, said = server.select(quoted(box.folder), readonly=True)
         finally:
             server.shutdown()
     except CgiiError as error:

@@ -21,6 +21,7 @@ from cgii.base.signatures import told_time
 from cgii.collect.certificate_dates import valid_from_to
 from tests.certificates import Authority
 from tests.imap_server import ImapServer
+from tests.make_packets import pcap
 from tests.ports import free_port
 
 
@@ -132,6 +133,21 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path, server: Server
                  "networks", "r@localhost"):  # fmt: skip
         assert any(part in line for line in wrong), (part, wrong)
     assert len(wrong) == 7
+
+
+def test_files_that_are_no_captures_are_named(tmp_path: Path, server: Server) -> None:
+    folder = tmp_path / "capturas"
+    folder.mkdir()
+    (folder / "a.pcap").write_bytes(pcap([]))
+    (folder / "b.pcap.gz").write_bytes(b"\x1f\x8b")
+    (folder / "notas.txt.part").write_text("x")
+    path = config(tmp_path, server, f'[[pcap]]\nfolder = "{folder}"')
+    assert "no son capturas" not in command("check", "--config", str(path)).stdout
+    (folder / "notas.txt").write_text("hola")
+    done = command("check", "--config", str(path))
+
+    assert "4 archivos ahora; 1 no son capturas y no se leen, como notas.txt" in done.stdout
+    assert done.returncode == 0
 
 
 def test_a_zone_that_there_is_not_is_told(tmp_path: Path, server: Server) -> None:

@@ -1,7 +1,6 @@
 """The input that reads each finished capture in a folder once."""
 
 import asyncio
-import hashlib
 import os
 import socket
 import stat
@@ -12,20 +11,20 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cgii.base import clock, limits, logs
-from cgii.base.confine import GZIP
 from cgii.collect import gaps
 from cgii.collect.child import BrokenOff, PartialReading
+from cgii.collect.inputs.capture_contents import Content, content_of
 from cgii.collect.inputs.follow import Position
 from cgii.collect.inputs.following import wait
 from cgii.collect.inputs.outlet import Outlet
 from cgii.collect.inputs.tries import Tries
-from cgii.collect.packets.captures import MAGICS
 from cgii.collect.packets.child import SOURCE, read_packets
 from cgii.model.event import Raw
 
 READING = "1"  # another way of numbering the records of a capture needs another name
 DONE = 2**62
 UNFINISHED = (".tmp", ".part", ".new")
+OTHERS_NAMED = 10  # files in one record
 PULL = 200  # records taken from the child at once
 
 log = logs.logger("collect")
@@ -36,8 +35,8 @@ class Captures:
     """A folder into which another program puts captures, one file after the other.
 
     A file is finished when it was not changed for a while. It is known by its content: under
-    another name, or after a restart, it is not read again; and if it must be, its records have the
-    numbers that they had, so that the centre stores none twice.
+    another name, packed, or after a restart, it is not read again; and if it must be, its records
+    have the numbers that they had, so that the centre stores none twice.
     """
 
     folder: Path
@@ -59,45 +58,83 @@ class Captures:
                 continue
             # What is gone from the folder need not be remembered.
             seen &= {mark for _, mark in found}
+            reading.keep_only({path for path, _ in found})
             for path, mark in found:
                 if stop.is_set():
                     break
-                if mark not in seen and await reading.read(path, stop):
+                if mark not in seen and await reading.read(path, mark[0], stop):
                     seen.add(mark)
+            if not stop.is_set():
+                await reading.tell_others()
             await wait(stop, limits.CAPTURE_LOOK_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What a file held when it was read: its content, and how many records of packets it gave."""
+
+    content: Content
+    records: int
 
 
 class _Reading:
     def __init__(self, outlet: Outlet) -> None:
         self._outlet = outlet
         self._read: dict[str, None] = {}  # contents
+        self._before: dict[int, _Before] = {}  # by inode, the newest
         self._broken_off: dict[str, int] = {}  # contents to be tried again, and records put of them
         self._tries = Tries()
+        self._others: dict[Path, bool] = {}  # no captures; whether that was told
+        self._refused: set[Path] = set()
 
-    async def read(self, path: Path, stop: asyncio.Event) -> bool:
+    def keep_only(self, paths: set[Path]) -> None:
+        """Forget what is gone from the folder."""
+        self._others = {path: told for path, told in self._others.items() if path in paths}
+        self._refused &= paths
+
+    async def read(self, path: Path, inode: int, stop: asyncio.Event) -> bool:
         """Put what a capture holds, unless its content is known; whether that is done with."""
+        before = self._before.get(inode)
         try:
-            name = await asyncio.to_thread(content_name, path)
-            if not name or name in self._read:
+            content = await asyncio.to_thread(
+                content_of, path, before.content if before else Content()
+            )
+            self._refused.discard(path)
+            if not content.name:
+                self._others.setdefault(path, False)
                 return True
-            return await self._put(path, name, stop)
+            if any(name in self._read or self._is_done(name) for name in content.names):
+                return True
+            first = before.records if before and content.is_longer else 0
+            return await self._put(path, content, stop, first=first, inode=inode)
+        except FileNotFoundError:
+            return True
         except OSError as error:
-            log.warning("a capture cannot be read", path=str(path), error=str(error))
-            return True
+            if path not in self._refused:
+                log.warning("a capture cannot be read", path=str(path), error=str(error))
+                await _tell(self._outlet, path, "refused", error.strerror or str(error))
+            self._refused.add(path)
+            return not isinstance(error, PermissionError)  # which may be given later
 
-    async def _put(self, path: Path, name: str, stop: asyncio.Event) -> bool:
-        """Raises OSError."""
-        start = Position(f"pcap:{name}", READING, 0, 0)
+    def _is_done(self, name: str) -> bool:
+        known = self._outlet.known(f"pcap:{name}")
+        return known is not None and (known.epoch, known.offset) == (READING, DONE)
+
+    async def _put(
+        self, path: Path, content: Content, stop: asyncio.Event, *, first: int, inode: int
+    ) -> bool:
+        """Put the records after the number `first`. Raises OSError."""
+        name = content.name
+        start = Position(f"pcap:{name}", READING, 0, first)
         known = self._outlet.known(start.stream)
-        done = known.seq if known is not None and known.epoch == READING else 0
-        if done and known is not None and known.offset == DONE:
-            return True
+        done = known.seq if known is not None and known.epoch == READING else first
         await self._outlet.begin(SOURCE, start, stop)
         done = max(done, self._broken_off.pop(name, 0))
         damage: list[PartialReading] = []
+        before_end: list[int] = []
         number = 0
         with path.open("rb") as file:
-            records = _with_next(file, damage)
+            records = _with_next(file, damage, before_end)
             while not stop.is_set():
                 pulled = await asyncio.to_thread(lambda: list(islice(records, PULL)))
                 if not pulled:
@@ -117,8 +154,15 @@ class _Reading:
                 self._broken_off[name] = number
                 return False
             await self._outlet.reach(SOURCE, Position(start.stream, READING, DONE, number))
+        self._remember(inode, _Before(content, before_end[0] if before_end else number))
         await self._finish(path, name, number, damage)
         return True
+
+    def _remember(self, inode: int, before: _Before) -> None:
+        self._before.pop(inode, None)
+        self._before[inode] = before
+        if len(self._before) > limits.CAPTURE_PLACES_MAX:
+            del self._before[next(iter(self._before))]
 
     async def _finish(
         self, path: Path, name: str, records: int, damage: list[PartialReading]
@@ -128,14 +172,28 @@ class _Reading:
         if len(self._read) > limits.CAPTURE_PLACES_MAX:
             del self._read[next(iter(self._read))]
         if damage:
-            await _tell(self._outlet, path, str(damage[0]), records)
+            await _tell(self._outlet, path, "partial", str(damage[0]), records=records)
+
+    async def tell_others(self) -> None:
+        """Tell once of files that are no captures, many of them in one record."""
+        fresh = [path for path, told in self._others.items() if not told]
+        if not fresh:
+            return
+        self._others = dict.fromkeys(self._others, True)
+        names = ", ".join(path.name for path in fresh[:OTHERS_NAMED])
+        more = f" y {len(fresh) - OTHERS_NAMED} más" if len(fresh) > OTHERS_NAMED else ""
+        log.warning("files are no captures", folder=str(fresh[0].parent), names=names + more)
+        why = f"no es una captura pcap ni pcapng, tampoco empaquetada con gzip: {names}{more}"
+        await _tell(self._outlet, fresh[0], "no capture", why)
 
 
-def _with_next(file: BinaryIO, damage: list[PartialReading]) -> Iterator[tuple[bytes, bool]]:
+def _with_next(
+    file: BinaryIO, damage: list[PartialReading], before_end: list[int]
+) -> Iterator[tuple[bytes, bool]]:
     """Each record, and whether it is the last; into `damage` why there are no more."""
     before: bytes | None = None
     try:
-        for line in read_packets(file):
+        for line in read_packets(file, before_end=before_end):
             if before is not None:
                 yield before, False
             before = line
@@ -145,10 +203,15 @@ def _with_next(file: BinaryIO, damage: list[PartialReading]) -> Iterator[tuple[b
         yield before, not (damage and isinstance(damage[0], BrokenOff))
 
 
-async def _tell(outlet: Outlet, path: Path, why: str, records: int) -> None:
-    told = gaps.record("damage", "pcap", "partial", file=str(path), detail=why, records=records)
+async def _tell(outlet: Outlet, path: Path, reason: str, why: str, *, records: int = 0) -> None:
+    told = gaps.record("damage", "pcap", reason, file=str(path), detail=why, records=records)
     stream = f"pcap:{socket.gethostname()}/{gaps.SOURCE}"
     await outlet.put_live(gaps.SOURCE, stream, told, size=len(told))
+
+
+def is_offered(name: str) -> bool:
+    """Whether a file of this name is to be read."""
+    return not (name.startswith(".") or name.endswith(UNFINISHED))
 
 
 def finished(folder: Path, now: float) -> list[tuple[Path, tuple[int, int, int]]]:
@@ -159,7 +222,7 @@ def finished(folder: Path, now: float) -> list[tuple[Path, tuple[int, int, int]]
     found = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(".") or entry.name.endswith(UNFINISHED):
+            if not is_offered(entry.name):
                 continue
             try:
                 facts = entry.stat()
@@ -170,12 +233,3 @@ def finished(folder: Path, now: float) -> list[tuple[Path, tuple[int, int, int]]
                 mark = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
                 found.append((facts.st_mtime, entry.name, mark))
     return [(folder / name, mark) for _, name, mark in sorted(found)]
-
-
-def content_name(path: Path) -> str:
-    """A name for the content of a capture; empty if it is none. Raises OSError."""
-    with path.open("rb") as file:
-        if not file.read(4).startswith((*MAGICS, GZIP)):
-            return ""
-        file.seek(0)
-        return hashlib.file_digest(file, "sha256").hexdigest()[:32]

@@ -1,5 +1,6 @@
 """Reads one page of a JSON interface: its records, and the cursor of the next one."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from cgii.base.errors import Invalid
 from cgii.collect.documents import as_json
 
 LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w!#$&+.^`|~-]+\s*(?:=\s*(?:"[^"]*"|[^",;]*))?)*)')
+HUGE = re.compile(rb"\d{19}")  # orjson makes fractions of what 64 bits do not hold
 NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)', re.IGNORECASE)
 
 
@@ -48,7 +50,7 @@ def read_page(body: bytes, headers: Mapping[str, str], *, records: str, cursor: 
     text = "" if value is None else str(value)
     if len(text) > limits.CURSOR_CHARS_MAX:
         raise Invalid("El cursor pasa de {limit} caracteres.", limit=limits.CURSOR_CHARS_MAX)
-    return Page(tuple(as_json(one) for one in found), text)
+    return Page(tuple(_record(one) for one in found), text)
 
 
 def at_path(value: Any, path: str) -> Any:
@@ -82,16 +84,55 @@ def address(url: str, cursor: str, parameter: str) -> str:
 
 
 def _document(body: bytes) -> Any:
+    """A document, or the lines of one; what is none among good lines stays as it is."""
+    if not body.strip():
+        return None  # nothing is new
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        return _loads(body)
+    except ValueError as error:
         lines = [line for line in body.split(b"\n") if line.strip()]
-        if len(lines) < 2:
-            raise Invalid("La respuesta no es JSON: {reason}.", reason=str(error)) from error
+        found = [_or_raw(line) for line in lines]
+        # The last one may be cut on its way: then the page is asked for again.
+        if len(lines) < 2 or any(isinstance(found[at], bytes) for at in (0, -1)):
+            raise Invalid("La respuesta no es JSON{place}.", place=_place(error)) from error
+        return found
+
+
+def _loads(body: bytes) -> Any:
+    """JSON as servers write it: half a character, NaN and very large numbers too.
+
+    Raises ValueError.
+    """
+    if HUGE.search(body) is None:
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            pass
     try:
-        return [orjson.loads(line) for line in lines]
-    except orjson.JSONDecodeError as error:
-        raise Invalid("La respuesta no es JSON: {reason}.", reason=str(error)) from error
+        return json.loads(body.decode("utf-8-sig", "replace"))
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+
+
+def _or_raw(line: bytes) -> Any:
+    try:
+        return _loads(line)
+    except ValueError:
+        return line
+
+
+def _place(error: ValueError) -> str:
+    if not isinstance(error, json.JSONDecodeError):
+        return ""
+    return f" (línea {error.lineno}, columna {error.colno})"
+
+
+def _record(value: Any) -> bytes:
+    """One record as it goes on; of one that is too long only what shows that it is."""
+    data = value.strip() if isinstance(value, bytes) else as_json(value)
+    if len(data) <= limits.LINE_BYTES_MAX:
+        return data
+    return data[: limits.LINE_BYTES_MAX + 1].decode(errors="replace").encode()
 
 
 def _next_link(header: str) -> str | None:

@@ -47,15 +47,16 @@ class Pull:
     async def run(self, outlet: Outlet, stop: asyncio.Event) -> None:
         """Put what is new, every so often, until `stop`."""
         pulling = _Pulling(self, outlet)
-        failures = 0
+        failures, is_told = 0, False
         while not stop.is_set():
             try:
                 await pulling.round(stop)
-                failures = 0
+                failures, is_told = 0, False
             except CgiiError as error:
                 log.warning("an interface cannot be asked", url=self.shown, reason=str(error))
                 failures += 1
-                if isinstance(error, Invalid) and failures == 1:
+                if isinstance(error, Invalid) and not is_told:
+                    is_told = True
                     await outlet.tell_loss(
                         WAY, "gap", "refused", file=self.shown, detail=str(error)
                     )
@@ -133,6 +134,8 @@ class _Pulling:
         pull, cursor = self._pull, self._place.cursor
         url = address(pull.url, cursor, pull.parameter)
         answer = await self._asker.get(url, pull.request_headers())
+        if answer.status == 204:
+            return Page((), "")
         if answer.status != 200:
             raise Unavailable("La interfaz respondió {status}.", status=answer.status)
         return await asyncio.to_thread(

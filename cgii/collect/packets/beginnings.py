@@ -4,6 +4,8 @@ from cgii.base import limits
 
 HALF = 2**31
 WHOLE = 2**32
+# How many bytes are missing before a piece, the number of its first byte, and its bytes.
+Piece = tuple[int, int, bytes]
 
 
 class Ledger:
@@ -29,52 +31,82 @@ class Ledger:
 class Order:
     """Feed it segments, get what follows on what was given before; what never came is skipped."""
 
-    __slots__ = ("_early", "_ledger", "_next", "missed")
+    __slots__ = ("_early", "_ledger", "_next")
 
     def __init__(self, sequence: int, ledger: Ledger) -> None:
         self._next = sequence
         self._early: dict[int, bytes] = {}
         self._ledger = ledger
-        self.missed = False  # whether something was skipped by the last call
 
-    def add(self, sequence: int, data: bytes) -> bytes:
-        """The bytes that are next in order now; empty if they must wait or were had before."""
-        self.missed = False
+    def add(self, sequence: int, data: bytes) -> list[Piece]:
+        """The pieces that are next in order now; none if they must wait or were had before."""
         distance = (sequence - self._next) % WHOLE
         if distance >= HALF:  # sent again, perhaps with more behind it
             data = data[WHOLE - distance :]
             distance = 0
         if not data:
-            return b""
-        if distance:
-            return self._keep(sequence, data, distance)
-        self._next = (self._next + len(data)) % WHOLE
-        return data + self._following() if self._early else data
-
-    def _keep(self, sequence: int, data: bytes, distance: int) -> bytes:
-        fits = len(self._early) < limits.EARLY_SEGMENTS_MAX
-        if distance < limits.BEGINNING_BYTES_MAX and fits:
-            if sequence not in self._early and self._ledger.take(len(data)):
-                self._early[sequence] = data
-            return b""
-        # Too far ahead: what is between was lost by who captured it.
-        self.close()
-        self.missed = True
+            return []
+        if not distance:
+            piece = 0, self._next, data
+            self._next = (self._next + len(data)) % WHOLE
+            return [piece, *self._following()] if self._early else [piece]
+        # However far ahead: one that nobody asked for must not hide what comes then.
+        if len(self._early) < limits.EARLY_SEGMENTS_MAX:
+            self._keep(sequence, data)
+            return []
+        # What is between was lost by who captured it.
+        found = self.rest()
+        skipped = (sequence - self._next) % WHOLE
+        if skipped >= HALF:
+            return found + self.add(sequence, data)
         self._next = (sequence + len(data)) % WHOLE
-        return data
+        return [*found, (skipped, sequence, data)]
 
-    def _following(self) -> bytes:
-        found = b""
-        for sequence in sorted(self._early, key=lambda one: (one - self._next) % WHOLE):
-            distance = (sequence - self._next) % WHOLE
-            if 0 < distance < HALF:
-                continue
+    def _keep(self, sequence: int, data: bytes) -> None:
+        known = self._early.get(sequence, b"")
+        if len(data) > len(known) and self._ledger.take(len(data)):
+            self._ledger.give(len(known))
+            self._early[sequence] = data
+
+    def _following(self) -> list[Piece]:
+        found = []
+        for sequence in sorted(self._early, key=self._ahead):
+            distance = self._ahead(sequence)
+            if distance > 0:
+                break
             data = self._early.pop(sequence)
             self._ledger.give(len(data))
-            rest = data[(WHOLE - distance) % WHOLE :]
-            self._next = (self._next + len(rest)) % WHOLE
-            found += rest
+            if rest := data[-distance:]:
+                found.append((0, self._next, rest))
+                self._next = (self._next + len(rest)) % WHOLE
         return found
+
+    def _ahead(self, sequence: int) -> int:
+        """How far behind the next byte a number lies; less than 0 is before it."""
+        return (sequence - self._next + HALF) % WHOLE - HALF
+
+    def passed(self, acknowledged: int) -> list[Piece]:
+        """What waits behind bytes that whoever they were for has, so that they come no more."""
+        return self.rest(acknowledged) if self._early else []
+
+    def rest(self, until: int | None = None) -> list[Piece]:
+        """What waits, with its holes; `until` is a number up to which there are some."""
+        found: list[Piece] = []
+        while self._early:
+            nearest = min(self._early, key=self._ahead)
+            if until is not None and (until - nearest) % WHOLE >= HALF:
+                break
+            skipped, self._next = self._ahead(nearest), nearest
+            (_, _, data), *more = self._following()
+            found += [(skipped, nearest, data), *more]
+        return found
+
+    def lose(self, sequence: int, size: int) -> list[Piece]:
+        """So many bytes from a number on were not kept: a piece without any, if it was its turn."""
+        if sequence % WHOLE != self._next:
+            return []
+        self._next = (self._next + size) % WHOLE
+        return [(size, self._next, b""), *self._following()]
 
     def close(self) -> None:
         """Let go of what waits."""

@@ -21,6 +21,8 @@ MAGICS = (*CLASSIC, SECTION)
 # there is one for every packet.
 Frame = tuple[int, int, int, bytes]
 MOMENT_MAX = 2**32 * SECOND  # later than the year 2106 is no moment of a capture
+# What the child that reads a capture says between the records of packets and those of its end.
+NO_MORE_PACKETS = {"ends": True}
 CUT = "se corta antes de su final"
 
 

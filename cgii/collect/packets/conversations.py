@@ -5,18 +5,20 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from cgii.base import limits
-from cgii.collect.packets.beginnings import Ledger, Order
+from cgii.collect.packets.beginnings import Ledger, Order, Piece
 from cgii.collect.packets.decode import TCP, UDP, Packet
 from cgii.collect.packets.dhcp import NotDhcp, read_dhcp
 from cgii.collect.packets.dns import NotDns, read_message
-from cgii.collect.packets.flows import SYN, Flow, seconds
-from cgii.collect.packets.http import ANSWER, METHODS, Http
+from cgii.collect.packets.flows import ACK, SYN, Flow, seconds
+from cgii.collect.packets.http import BLANKS, Http, begins_head, starts
 from cgii.collect.packets.tls import START, Tls
 
 DNS_PORTS = frozenset({53, 5353, 5355})
 DHCP_PORTS = frozenset({67, 68})
 BANNERS = ((b"SSH-", "ssh"), (b"\xffSMB", "smb"), (b"\xfeSMB", "smb"), (b"EHLO ", "smtp"),
            (b"HELO ", "smtp"), (b"JRMI", "rmi"), (b"\x13BitTorrent", "bittorrent"))  # fmt: skip
+BANNER_WORDS = tuple(banner for banner, _ in BANNERS)
+BEGUN_BYTES_MAX = 64  # with what may stand before the first word
 QUESTION_BYTES = 2_048  # what a question that waits takes, about
 Records = Iterator[dict[str, Any]]
 
@@ -46,7 +48,7 @@ class Dns:
         self._ledger = ledger
         self._with_length = with_length
         self._kept = [b"", b""]
-        self._asked: dict[tuple[int, str], dict[str, Any]] = {}
+        self._asked: dict[tuple[int, str, int], dict[str, Any]] = {}
         self.is_done = False
         self.is_known = False  # whether a message could be read
 
@@ -75,7 +77,7 @@ class Dns:
         except NotDns:
             return
         self.is_known = True
-        key = told["trans_id"], told.get("query", "").lower()
+        key = told["trans_id"], told.get("query", "").lower(), told.get("qtype", 0)
         if not is_answer:
             record = {"network_traffic": "dns", "ts": seconds(at), **told}
             if key in self._asked:
@@ -93,7 +95,7 @@ class Dns:
             record["rtt"] = round(max(seconds(at) - record["ts"], 0.0), 6)
         yield record
 
-    def _answered(self, key: tuple[int, str]) -> dict[str, Any]:
+    def _answered(self, key: tuple[int, str, int]) -> dict[str, Any]:
         """The question, which waits no longer."""
         self._ledger.give(QUESTION_BYTES)
         return self._asked.pop(key)
@@ -154,39 +156,85 @@ class Streams:
         self._ledger = ledger
         self._orders: list[Order | None] = [None, None]
         self._reader: Reader | None = None
+        self._begun = [b"", b""]  # of each side, until it shows what is spoken
+        self._is_strange = [False, False]  # whether nobody can read it
+        self._has_hole = [False, False]
+        self._passed = 0  # bytes of strange sides
+        self._acknowledged = 0  # by the originator
+        self._is_over = False
 
     def hear(self, way: int, packet: Packet, at: int) -> Records:
         """The records that this segment makes."""
+        other = self._orders[1 - way]
+        if packet.flags & ACK and other is not None:
+            yield from self._take(1 - way, other.passed(packet.acknowledged), at)
+            self._acknowledged = self._acknowledged if way else packet.acknowledged
         order = self._orders[way]
         start = packet.sequence
         if packet.flags & SYN:
             start = (start + 1) % 2**32
         if order is None:
             order = self._orders[way] = Order(start, self._ledger)
-        if not packet.payload:
-            return
-        data = order.add(start, packet.payload)
-        if not data:
-            return
-        if self._reader is None:
-            self._reader = self._choose(way, data)
-        if order.missed and isinstance(self._reader, Http):
-            self._reader.skip(way)
-        elif self._reader is None or order.missed:
-            yield from self.end()
-            return
+        if packet.payload:
+            yield from self._take(way, order.add(start, packet.payload), at)
+        kept = len(packet.payload)
+        if packet.payload_length > kept:  # the capture keeps the beginnings of packets only
+            lost = order.lose(start + kept, packet.payload_length - kept)
+            yield from self._take(way, lost, at)
+
+    def _take(self, way: int, pieces: list[Piece], at: int) -> Records:
+        for skipped, begin, data in pieces:
+            if self._is_over:
+                return
+            self._has_hole[way] |= skipped > 0
+            if self._reader is None:
+                if data:
+                    yield from self._begin(way, data, at)
+                continue
+            if isinstance(self._reader, Http):
+                if skipped:
+                    yield from self._reader.skip(way, skipped, begin)
+            elif data and self._has_hole[way]:
+                yield from self._close()
+                return
+            if data:
+                yield from self._feed(way, data, at)
+
+    def _feed(self, way: int, data: bytes, at: int) -> Records:
+        assert self._reader is not None, "it was chosen"
+        if isinstance(self._reader, Http):
+            self._reader.acknowledged = self._acknowledged
         yield from self._reader.feed(way, data, at)
         if self._reader.is_done:
-            yield from self.end()
+            yield from self._close()
+
+    def _begin(self, way: int, data: bytes, at: int) -> Records:
+        """Find out what is spoken; the first bytes may come one by one, and from either side."""
+        if not self._is_strange[way]:
+            self._begun[way] += data
+            self._reader = self._choose(way, self._begun[way])
+        if self._reader is not None:
+            begun, self._begun = self._begun, [b"", b""]
+            self._has_hole = [False, False]  # before it began
+            for side in (0, 1):
+                if begun[side] and not self._is_over:
+                    yield from self._feed(side, begun[side], at)
+            return
+        if self._is_strange[way] or not _may_begin(way, self._begun[way]):
+            self._is_strange[way] = True
+            self._begun[way] = b""
+            self._passed += len(data)
+        if self._flow.service or all(self._is_strange) or self._passed > limits.BEGINNING_BYTES_MAX:
+            yield from self._close()
 
     def _choose(self, way: int, data: bytes) -> Reader | None:
         flow = self._flow
         reader: Reader | None = None
         if data.startswith(START):
             reader = Tls(self._ledger)
-        elif data.startswith(METHODS) or (way and data.startswith(ANSWER)):
+        elif begins_head(way, data):
             reader = Http(self._ledger)
-        elif 53 in flow.ports:
+        elif 53 in flow.ports and not _may_begin(way, data):
             reader = Dns(self._ledger, with_length=True)
         else:
             for banner, name in BANNERS:
@@ -197,7 +245,15 @@ class Streams:
         return reader
 
     def end(self) -> Records:
-        """What was still waiting; the rest of the conversation passes by unread."""
+        """What was still waiting."""
+        for way, order in enumerate(self._orders):
+            if order is not None:
+                yield from self._take(way, order.rest(), self._flow.last)
+        yield from self._close()
+
+    def _close(self) -> Records:
+        """The rest of the conversation passes by unread."""
+        self._is_over = True
         for order in self._orders:
             if order is not None:
                 order.close()
@@ -207,6 +263,14 @@ class Streams:
         self._flow.reader = None
         if reader is not None:
             yield from reader.end()
+
+
+def _may_begin(way: int, data: bytes) -> bool:
+    """Whether so few bytes were seen that they may become something that somebody reads."""
+    begun = data.lstrip(BLANKS)
+    return len(data) <= BEGUN_BYTES_MAX and any(
+        one.startswith(begun) for one in (*starts(way), START, *BANNER_WORDS)
+    )
 
 
 def listen_to(flow: Flow, ledger: Ledger) -> None:

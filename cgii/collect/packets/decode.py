@@ -37,6 +37,7 @@ class Packet:
     destination_port: int = 0  # of ICMP: the code
     flags: int = 0
     sequence: int = 0
+    acknowledged: int = 0
     payload: bytes = b""
     payload_length: int = 0  # on the wire
     fragment: int = 0  # what names the packet it is a part of; 0 is a whole packet
@@ -133,7 +134,8 @@ def _ipv6(frame: bytes, start: int, vlan: int) -> Packet:
             break
         if following == FRAGMENT:
             place, name = struct.unpack_from(">HI", frame, at + 2)
-            packet.fragment, packet.is_first = name + 1, not place & 0xFFF8
+            if place & 0xFFF9:  # else it is whole, and only has the header
+                packet.fragment, packet.is_first = name + 1, not place & 0xFFF8
             size = 8
         elif following == AUTHENTICATION:
             size = (frame[at + 1] + 2) * 4
@@ -154,8 +156,8 @@ def _transport(packet: Packet, frame: bytes, at: int, end: int) -> Packet:
     start = at
     if packet.is_first:
         if packet.protocol == TCP:
-            (packet.source_port, packet.destination_port, packet.sequence, _, size,
-             packet.flags) = TCP_PARTS(frame, at)  # fmt: skip
+            (packet.source_port, packet.destination_port, packet.sequence, packet.acknowledged,
+             size, packet.flags) = TCP_PARTS(frame, at)  # fmt: skip
             if size >> 4 < 5:
                 raise Undecodable("header")
             start += (size >> 4) * 4

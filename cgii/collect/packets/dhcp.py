@@ -1,9 +1,10 @@
 """DHCP: who asks for an address, who gives which."""
 
+import contextlib
 import struct
 from typing import Any
 
-from cgii.collect.packets.dns import text
+from cgii.collect.packets.dns import NotDns, labels_of, text
 from cgii.collect.packets.flows import address
 
 COOKIE = b"\x63\x82\x53\x63"
@@ -63,6 +64,14 @@ def _option(told: dict[str, Any], code: int, value: bytes) -> None:
     elif code == DNS:
         told["name_servers"] = [address(value[at : at + 4]) for at in range(0, len(value) - 3, 4)]
     elif code == CLIENT_NAME and len(value) > 3:
-        told["client_fqdn"] = text(value[3:])
+        told["client_fqdn"] = _client_name(value)
     elif code == PARAMETERS:
         told["parameters"] = ",".join(map(str, value))
+
+
+def _client_name(value: bytes) -> str:
+    """Plain, or as DNS writes it where a flag says so; there the last label may be left open."""
+    if value[0] & 4:
+        with contextlib.suppress(NotDns, IndexError):
+            return labels_of(value[3:] + b"\0")
+    return text(value[3:])

@@ -15,7 +15,8 @@ import orjson
 
 from cgii.base import limits
 from cgii.base.confine import GZIP, Progress, give_up_rights
-from cgii.collect.packets.captures import DamagedCapture, Frame, read_capture
+from cgii.collect.packed import packed_damage
+from cgii.collect.packets.captures import NO_MORE_PACKETS, DamagedCapture, Frame, read_capture
 from cgii.collect.packets.observe import Observer
 
 OUT_BYTES = 64 * 1024  # said at once
@@ -29,7 +30,7 @@ def main() -> None:
     waiting, size = [], 0
     observer, progress = Observer(), Progress()
     frames = _frames(cast(io.BufferedReader, sys.stdin.buffer), damage, progress)
-    for records in (observer.see(frames), observer.end()):
+    for records in (observer.see(frames), [NO_MORE_PACKETS], observer.end()):
         for record in records:
             line = orjson.dumps(record)
             waiting.append(line)
@@ -50,7 +51,7 @@ def _frames(raw: io.BufferedReader, damage: list[str], progress: Progress) -> It
     except DamagedCapture as problem:
         damage.append(str(problem))
     except (EOFError, OSError, zlib.error) as error:
-        damage.append(f"el archivo empaquetado está dañado: {error}")
+        damage.append(packed_damage(error))
 
 
 class _Measured(io.RawIOBase):

@@ -21,6 +21,7 @@ CODES = {
 }  # fmt: skip
 CLASSES = {1: "C_INTERNET", 3: "C_CHAOS", 255: "C_ANY"}
 WITH_NAME = frozenset({2, 5, 12, 39})
+QUESTIONS_MAX = 16
 NAME_BYTES_MAX = 255
 VALUE_CHARS_MAX = 1_000  # of one answer
 
@@ -41,7 +42,7 @@ def _message(data: bytes) -> tuple[bool, dict[str, Any]]:
     number, flags, questions, answers, authorities, _ = struct.unpack_from(">HHHHHH", data)
     is_answer = bool(flags & 0x8000)
     operation = flags >> 11 & 15
-    if operation > 6 or questions > 1 or answers > 4096 or flags & 0x40:
+    if operation > 6 or questions > QUESTIONS_MAX or answers > 4096:
         raise NotDns
     told: dict[str, Any] = {"trans_id": number, "opcode": operation}
     at = 12
@@ -52,6 +53,10 @@ def _message(data: bytes) -> tuple[bool, dict[str, Any]]:
         told |= {"query": name, "qtype": kind, "qtype_name": TYPES.get(kind, f"TYPE{kind}")}
         told |= {"qclass": group & 0x7FFF, "qclass_name": CLASSES.get(group & 0x7FFF, str(group))}
         told |= shape_of(name)
+        if questions > 1:  # only the first is told
+            told["question_count"] = questions
+        for _ in range(questions - 1):
+            at = _name(data, at)[1] + 4
     elif not is_answer:
         raise NotDns
     told |= {"AA": bool(flags & 0x400), "TC": bool(flags & 0x200), "RD": bool(flags & 0x100)}
@@ -130,9 +135,19 @@ def _name(data: bytes, at: int) -> tuple[str, int]:
         length += size + 1
         if len(raw) < size or length > NAME_BYTES_MAX:
             raise NotDns
-        labels.append(text(raw))
+        labels.append(label(raw))
         at += size + 1
     raise NotDns
+
+
+def label(raw: bytes) -> str:
+    """A part of a name. A dot in it would be taken for one between two, a backslash for `\\xNN`."""
+    return "".join(f"\\x{one:02x}" if one in b".\\" else text(bytes((one,))) for one in raw)
+
+
+def labels_of(raw: bytes) -> str:
+    """A name without pointers. Raises NotDns or IndexError."""
+    return _name(raw, 0)[0]
 
 
 def text(raw: bytes) -> str:

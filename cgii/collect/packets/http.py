@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cgii.base import limits
-from cgii.collect.packets.beginnings import Ledger
+from cgii.collect.packets.beginnings import HALF, WHOLE, Ledger
 from cgii.collect.packets.flows import seconds
 
 METHODS = (
@@ -14,10 +14,11 @@ METHODS = (
     b"TRACE ", b"PROPFIND ", b"PROPPATCH ", b"MKCOL ", b"COPY ", b"MOVE ", b"LOCK ", b"UNLOCK ",
     b"SEARCH ", b"REPORT ", b"DEBUG ",
 )  # fmt: skip
-ANSWER = b"HTTP/1."
-REQUEST_LINE = re.compile(rb"([A-Z]{3,12}) +(\S{1,8192}) +HTTP/(1\.[01])\r?$")
-STATUS_LINE = re.compile(rb"HTTP/(1\.[01]) +(\d{3})(?: +(.{0,200}?))?\r?$")
+ANSWERS = (b"HTTP/1.",)
+VERSIONS = (b"HTTP/1.0", b"HTTP/1.1")
 END = re.compile(rb"\r?\n\r?\n")
+LAST_CHUNK = b"\r\n0\r\n\r\n"
+BLANKS = b"\r\n"  # servers pass over them before a request
 OF_REQUEST = {
     b"host": "host", b"user-agent": "user_agent", b"referer": "referrer", b"origin": "origin",
     b"content-length": "request_body_len", b"content-type": "request_content_type",
@@ -27,6 +28,7 @@ OF_ANSWER = {
     b"server": "server", b"content-type": "content_type", b"content-length": "response_body_len",
     b"location": "location", b"content-disposition": "content_disposition",
 }  # fmt: skip
+WITHOUT_BODY = frozenset({b"101", b"204", b"304"})
 NUMBERS = frozenset({"request_body_len", "response_body_len"})
 VALUE_CHARS_MAX = 4_096
 REQUEST_BYTES = 2_048  # what a request that waits takes beside its text, about
@@ -40,8 +42,12 @@ class Http:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._kept: list[bytes] = [b"", b""]  # of a head that has not ended
-        self._waiting: deque[tuple[int, dict[str, Any]]] = deque()  # with what they take
+        self._left: list[int | None] = [0, 0]  # bytes of a body; None: it does not say how many
+        # Each with the bytes that it takes, and the number before which its answer cannot begin.
+        self._waiting: deque[tuple[int, int, dict[str, Any]]] = deque()
+        self.acknowledged = 0  # up to here the client has what the server said
         self._heads = 0
+        self._at = 0  # of what was fed last
 
     @property
     def is_done(self) -> bool:
@@ -49,13 +55,18 @@ class Http:
         return self._heads >= limits.HEADS_MAX
 
     def feed(self, way: int, data: bytes, at: int) -> Iterator[dict[str, Any]]:
-        """What follows on what this side said before. A head begins where a segment does."""
-        before = self._kept[way]
-        if not before and not data.startswith(ANSWER if way else METHODS):
-            return
-        whole = before + data
+        """What follows on what this side said before.
+
+        A head begins where a segment does, or where the body before it ends.
+        """
+        whole = self._kept[way] + data
         self._drop(way)
-        while whole.startswith(ANSWER if way else METHODS) and not self.is_done:
+        self._at = at
+        if not _may_begin(way, whole):
+            whole = data if begins_head(way, data) else self._behind_body(way, whole)
+        while begins_head(way, whole) and not self.is_done:
+            whole = whole.lstrip(BLANKS)
+            self._left[way] = 0
             found = END.search(whole, 0, limits.BEGINNING_BYTES_MAX)
             if found is None:
                 if len(whole) < limits.BEGINNING_BYTES_MAX and self._ledger.take(len(whole)):
@@ -64,24 +75,52 @@ class Http:
                 yield from self._head(way, whole[: limits.BEGINNING_BYTES_MAX], at)
                 return
             yield from self._head(way, whole[: found.start()], at)
-            whole = whole[found.end() :]
+            whole = self._behind_body(way, whole[found.end() :])
+        if _may_begin(way, whole) and not self.is_done and self._ledger.take(len(whole)):
+            self._kept[way] = whole
+
+    def _behind_body(self, way: int, data: bytes) -> bytes:
+        """What comes after the body that this side is saying; it may be begun."""
+        left = self._left[way]
+        if left is None:
+            end = data.find(LAST_CHUNK + starts(way)[0])
+            return data if end < 0 else data[end + len(LAST_CHUNK) :]
+        self._left[way] = max(left - len(data), 0)
+        return data[left:]
 
     def end(self) -> Iterator[dict[str, Any]]:
-        """Requests that nobody answered."""
-        self._drop(0)
-        self._drop(1)
+        """Heads that did not end, and requests that nobody answered."""
+        for way in (0, 1):
+            yield from self._cut_off(way)
         while self._waiting:
             yield self._next()
 
     def _next(self) -> dict[str, Any]:
         """The request that has waited longest."""
-        size, request = self._waiting.popleft()
+        size, _, request = self._waiting.popleft()
         self._ledger.give(size)
         return request
 
-    def skip(self, way: int) -> None:
-        """What comes next does not follow on what was said before: a head that was cut is none."""
+    def skip(self, way: int, size: int, begin: int) -> Iterator[dict[str, Any]]:
+        """So many bytes of this side are missing before `begin`.
+
+        Requests whose answer may have begun there are told without one, unless only a body is cut.
+        """
+        left = self._left[way]
+        yield from self._cut_off(way)
+        if left is not None and size <= left:
+            self._left[way] = left - size
+            return
+        self._left[way] = 0
+        while way and self._waiting and (self._waiting[0][1] - begin) % WHOLE >= HALF:
+            yield self._next()
+
+    def _cut_off(self, way: int) -> Iterator[dict[str, Any]]:
+        """Of a head that was cut: what its whole lines say."""
+        lines, end, _ = self._kept[way].rpartition(b"\n")
         self._drop(way)
+        if end:
+            yield from self._head(way, lines, self._at)
 
     def _drop(self, way: int) -> None:
         self._ledger.give(len(self._kept[way]))
@@ -90,30 +129,64 @@ class Http:
     def _head(self, way: int, head: bytes, at: int) -> Iterator[dict[str, Any]]:
         self._heads += 1
         first, *rest = head.split(b"\n")
-        if way == 0:
-            line = REQUEST_LINE.match(first)
-            if line is None:
-                return
-            told = {"network_traffic": "http", "ts": seconds(at), "method": _text(line[1])}
-            told |= {"uri": _text(line[2]), "version": _text(line[3])}
-            told |= _fields(rest, OF_REQUEST)
-            size = len(head) + REQUEST_BYTES
-            if not self._ledger.take(size):
-                yield told
-                return
-            self._waiting.append((size, told))
-            if len(self._waiting) > limits.REQUESTS_WAITING_MAX:
-                yield self._next()
+        if way == 1:
+            yield from self._answer(first.strip().split(None, 2), rest, at)
             return
-        line = STATUS_LINE.match(first)
-        if line is None or line[2].startswith(b"1"):
+        method, _, line = first.strip().partition(b" ")
+        uri, _, version = line.strip().rpartition(b" ")
+        if version not in VERSIONS or not uri:
+            return
+        told: dict[str, Any] = {"network_traffic": "http", "ts": seconds(at)}
+        told["method"] = _text(method)
+        told |= {"uri": _text(uri.rstrip()), "version": _text(version[5:])}
+        told |= _fields(rest, OF_REQUEST)
+        self._left[0] = None if _is_in_chunks(rest) else told.get("request_body_len", 0)
+        size = len(head) + REQUEST_BYTES
+        if not self._ledger.take(size):
+            yield told
+            return
+        self._waiting.append((size, self.acknowledged, told))
+        if len(self._waiting) > limits.REQUESTS_WAITING_MAX:
+            yield self._next()
+
+    def _answer(self, line: list[bytes], rest: list[bytes], at: int) -> Iterator[dict[str, Any]]:
+        version, code, *words = [*line, b"", b""]
+        if version not in VERSIONS or len(code) != 3 or not code.isdigit():
+            return
+        if code.startswith(b"1") and code != b"101":
             return  # 100 Continue: the answer is still to come
         request: dict[str, Any] = {"network_traffic": "http"}
         if self._waiting:
             request = self._next()
         request.setdefault("ts", seconds(at))
-        request |= {"status_code": int(line[2]), "status_msg": _text(line[3] or b"")}
-        yield request | _fields(rest, OF_ANSWER)
+        request |= {"status_code": int(code), "status_msg": _text(words[0])}
+        request |= _fields(rest, OF_ANSWER)
+        has_body = request.get("method") != "HEAD" and code not in WITHOUT_BODY
+        length = None if _is_in_chunks(rest) else request.get("response_body_len")
+        self._left[1] = length if has_body else 0
+        yield request
+
+
+def starts(way: int) -> tuple[bytes, ...]:
+    """What a head of this side begins with."""
+    return ANSWERS if way else METHODS
+
+
+def begins_head(way: int, data: bytes) -> bool:
+    """Whether these bytes begin a head of this side."""
+    return data.lstrip(BLANKS).startswith(starts(way))
+
+
+def _may_begin(way: int, data: bytes) -> bool:
+    """Whether a head begins here, which is not whole; of its first word there may be a part."""
+    begun = data.lstrip(BLANKS)
+    return bool(begun) and (
+        begun.startswith(starts(way)) or any(one.startswith(begun) for one in starts(way))
+    )
+
+
+def _is_in_chunks(lines: list[bytes]) -> bool:
+    return any(line.lower().startswith(b"transfer-encoding") for line in lines)
 
 
 def _fields(lines: list[bytes], wanted: dict[bytes, str]) -> dict[str, Any]:

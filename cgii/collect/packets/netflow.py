@@ -1,33 +1,17 @@
 """NetFlow v5, v9 and IPFIX: datagrams in, flow records out, templates and losses kept in bounds."""
 
-import ipaddress
 import struct
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
 
 from cgii.base import limits
+from cgii.collect.packets.flow_fields import NAMES, TEXTS, Moment, Record, Samplers, finished
 
-Record = dict[str, Any]
 V5_HEAD = struct.Struct(">HHIIIIBBH")
 V5_FLOW = struct.Struct(">4s4s4sHHIIIIHHxBBBHHBBxx")
 LONGEST_GAP = 2**20  # more is a restart of the exporter
+GAPS_KEPT = 16  # of one domain: numbers that are missing, and may still come
 VARIABLE = 0xFFFF
-# Information element → our name; the kind follows from the name.
-NAMES = {
-    1: "bytes", 2: "packets", 4: "protocol", 5: "tos", 6: "tcp_flags", 7: "src_port", 8: "src_ip",
-    10: "input_if", 11: "dst_port", 12: "dst_ip", 14: "output_if", 15: "next_hop", 16: "src_as",
-    17: "dst_as", 21: "last_uptime", 22: "first_uptime", 23: "out_bytes", 24: "out_packets",
-    27: "src_ip", 28: "dst_ip", 32: "icmp_type_code", 34: "sampling_interval",
-    50: "sampling_interval", 56: "src_mac", 58: "vlan", 61: "direction", 62: "next_hop",
-    80: "dst_mac", 85: "bytes", 86: "packets", 136: "end_reason", 150: "first_s", 151: "last_s",
-    152: "first_ms", 153: "last_ms", 225: "nat_src_ip", 226: "nat_dst_ip", 227: "nat_src_port",
-    228: "nat_dst_port", 231: "bytes", 232: "out_bytes", 233: "event", 298: "packets",
-    299: "out_packets", 305: "sampling_interval",
-}  # fmt: skip
-ADDRESSES = frozenset({"src_ip", "dst_ip", "next_hop", "nat_src_ip", "nat_dst_ip"})
-MACS = frozenset({"src_mac", "dst_mac"})
-PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 47: "gre", 50: "esp", 58: "ipv6-icmp", 132: "sctp"}
 
 
 class NotNetflow(Exception):  # noqa: N818  a verdict on a datagram, not a fault of ours
@@ -51,26 +35,13 @@ class Template:
 class Domain:
     """One exporter's observation domain."""
 
-    templates: dict[int, Template] = field(default_factory=dict)
-    waiting: deque[tuple[int, bytes, "Moment"]] = field(default_factory=deque)
-    expected: int | None = None
-    sampling: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When a datagram was sent, and what records say their times by."""
-
     version: int
-    seconds: float
-    uptime: int = 0  # milliseconds
-
-    def of_uptime(self, milliseconds: int) -> float:
-        """The moment of an uptime; the counter begins again after 49 days."""
-        before = (self.uptime - milliseconds) % 2**32
-        if before >= 2**31:
-            before -= 2**32
-        return round(self.seconds - before / 1_000, 3)
+    templates: dict[int, Template] = field(default_factory=dict)
+    waiting: deque[tuple[int, bytes, Moment]] = field(default_factory=deque)
+    expected: int | None = None
+    gaps: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=GAPS_KEPT))
+    samplers: Samplers = field(default_factory=Samplers)
+    started_ms: int = 0  # since 1970, as IPFIX tells it; 0 is unknown
 
 
 @dataclass
@@ -109,11 +80,12 @@ class Exporters:
             if length > len(data):
                 raise NotNetflow
             domain = self._domain(exporter, 10, number)
-            before = len(domain.waiting), self.surplus
+            before = len(domain.waiting), self.surplus, self.malformed
             found = self._sets(data[16:length], domain, Moment(10, float(seconds)))
-            # Its numbers count records; what waits for a template or is left out is not counted.
-            knows = (len(domain.waiting), self.surplus) == before
-            self._count(domain, sequence, len(found) if knows else None)
+            # Its numbers count records, those of options too; how many wait or are cut is unknown.
+            knows = (len(domain.waiting), self.surplus, self.malformed) == before
+            count = limits.NETFLOW_RECORDS_MAX - self._room
+            self._count(domain, sequence, count if knows else None)
         else:
             raise NotNetflow
         return [{"netflow_version": version, "exporter": exporter, "domain": number, **one}
@@ -121,7 +93,7 @@ class Exporters:
 
     def _domain(self, exporter: str, version: int, number: int) -> Domain:
         key = (exporter, version, number)
-        domain = self.domains.pop(key, None) or Domain()
+        domain = self.domains.pop(key, None) or Domain(version)
         self.domains[key] = domain  # the newest last: the one unheard of for longest gives way
         if len(self.domains) > limits.NETFLOW_DOMAINS_MAX:
             self._give_up(self.domains.pop(next(iter(self.domains))))
@@ -139,10 +111,19 @@ class Exporters:
         self.fields -= len(template.fields) if template else 0
 
     def _count(self, domain: Domain, sequence: int, size: int | None) -> None:
+        for gap in domain.gaps:
+            before = (sequence - gap[0]) % 2**32
+            if size and before < gap[1]:  # it was overtaken on its way
+                behind = max(gap[1] - before - size, 0)
+                self.lost -= gap[1] - before - behind
+                domain.gaps.remove(gap)
+                domain.gaps += [(gap[0], before), ((sequence + size) % 2**32, behind)]
+                return
         if domain.expected is not None:
             missing = (sequence - domain.expected) % 2**32
             if 0 < missing < LONGEST_GAP:
                 self.lost += missing
+                domain.gaps.append((domain.expected, missing))
         domain.expected = None if size is None else (sequence + size) % 2**32
 
     def _version_5(self, data: bytes, exporter: str) -> list[Record]:
@@ -169,7 +150,7 @@ class Exporters:
             }  # fmt: skip
             if sampling & 0x3FFF:
                 told["sampling_interval"] = sampling & 0x3FFF
-            found.append(_finished(told, moment, 0))
+            found.append(finished(told, moment, 0))
         return [{"netflow_version": 5, "exporter": exporter, "domain": kind << 8 | engine, **one}
                 for one in found]  # fmt: skip
 
@@ -228,7 +209,7 @@ class Exporters:
             number, count = struct.unpack_from(">HH", body, at)
             if number < 256:
                 return  # what fills up the set
-            fields, at = _layout(body, at + 4, count)
+            fields, at = _layout(body, at + 4, count, domain.version)
             self._keep(domain, number, Template(fields))
 
     def _option_templates(self, body: bytes, domain: Domain, kind: int) -> None:
@@ -237,12 +218,12 @@ class Exporters:
             number, first, second = struct.unpack_from(">HHH", body, at)
             if number < 256:
                 return
-            # Version 9 tells the bytes of scope and options, IPFIX all fields and those of scope.
-            count = (first + second) // 4 if kind == 1 else first
-            scope = first // 4 if kind == 1 else second
-            fields, at = _layout(body, at + 6, count)
-            hidden = tuple((0, size) for _, size in fields[:scope])
-            self._keep(domain, number, Template(hidden + fields[scope:], is_options=True))
+            # Version 9 tells the bytes of scope and options, IPFIX how many fields there are.
+            count, scope = ((first + second) // 4, first // 4) if kind == 1 else (first, 0)
+            fields, at = _layout(body, at + 6, count, domain.version)
+            if kind == 1:  # scopes of version 9 have numbers of their own
+                fields = (*((0, size) for _, size in fields[:scope]), *fields[scope:])
+            self._keep(domain, number, Template(fields, is_options=True))
 
     def _keep(self, domain: Domain, number: int, template: Template) -> None:
         """Have a template apply from now on; one without fields is taken back."""
@@ -280,20 +261,25 @@ class Exporters:
                 self.malformed += 1  # what stood before is still worth telling
                 break
             if template.is_options:
-                domain.sampling = told.get("sampling_interval", domain.sampling)
-            else:
-                found.append(_finished(told, moment, domain.sampling))
+                domain.samplers.learn(told)
+                domain.started_ms = told.get("started_ms", domain.started_ms)
+                continue
+            started = told.pop("started_ms", domain.started_ms)
+            found.append(finished(told, moment.started(started), domain.samplers.of(told)))
         return found
 
 
-def _layout(body: bytes, at: int, count: int) -> tuple[tuple[tuple[int, int], ...], int]:
+def _layout(
+    body: bytes, at: int, count: int, version: int
+) -> tuple[tuple[tuple[int, int], ...], int]:
     if count > limits.NETFLOW_FIELDS_MAX:
         raise NotNetflow
     fields = []
     for _ in range(count):
         element, size = struct.unpack_from(">HH", body, at)
         at += 4
-        if element & 0x8000:  # a maker's own, named by its number
+        # A maker's own, named by its number. In version 9 makers just took high numbers.
+        if element & 0x8000 and version != 9:
             struct.unpack_from(">I", body, at)
             element, at = 0, at + 4
         fields.append((element, size))
@@ -307,7 +293,7 @@ def _weight(body: bytes) -> int:
 
 def _one(body: bytes, at: int, template: Template) -> tuple[Record, int]:
     """A record as it lies there, and where the next one begins."""
-    told: Record = {}
+    raw: dict[str, bytes] = {}
     for element, size in template.fields:
         if size == VARIABLE:
             size, at = body[at], at + 1
@@ -319,31 +305,10 @@ def _one(body: bytes, at: int, template: Template) -> tuple[Record, int]:
             raise NotNetflow
         at += size
         name = NAMES.get(element)
-        if name is not None and name not in told:
-            told[name] = value if name in ADDRESSES or name in MACS else int.from_bytes(value[:8])
+        # Of two (IPv4 and IPv6, or both kinds of counters) the one that is not used is zero.
+        if name is not None and (name not in raw or (any(value) and not any(raw[name]))):
+            raw[name] = value
+    told = {
+        name: value if name in TEXTS else int.from_bytes(value[:8]) for name, value in raw.items()
+    }
     return told, at
-
-
-def _finished(told: Record, moment: Moment, sampling: int) -> Record:
-    """With moments, addresses and words as people write them. Counts stay as they were sampled."""
-    found: Record = {}
-    for end in ("first", "last"):
-        if (uptime := told.pop(f"{end}_uptime", None)) is not None:
-            found[end] = moment.of_uptime(uptime)
-        for unit, scale in (("s", 1), ("ms", 1_000)):
-            if (value := told.pop(f"{end}_{unit}", None)) is not None and value / scale < 2**32:
-                found[end] = value / scale
-    found["ts"] = found.get("last", moment.seconds)
-    for name, value in told.items():
-        if name in ADDRESSES:
-            if len(value) in (4, 16):
-                found[name] = str(ipaddress.ip_address(value))
-        elif name in MACS:
-            found[name] = value.hex(":")
-        else:
-            found[name] = value
-    if "protocol" in found:
-        found["proto"] = PROTOCOLS.get(found["protocol"], str(found["protocol"]))
-    if sampling and "sampling_interval" not in found:
-        found["sampling_interval"] = sampling
-    return found

@@ -8,7 +8,7 @@ from typing import Any
 from cgii.base import limits
 from cgii.collect.packets.captures import SECOND
 from cgii.collect.packets.decode import TCP, UDP
-from cgii.collect.packets.flows import NAMES, Flow, address, seconds
+from cgii.collect.packets.flows import ACK, NAMES, RST, SYN, Flow, address, seconds
 
 FAILED = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH"})
 REGULAR_BY_NATURE = frozenset({53, 67, 68, 123, 137, 138, 1900, 5353, 5355})
@@ -36,7 +36,8 @@ class Scans:
 
     def see(self, flow: Flow) -> list[dict[str, Any]]:
         """A conversation that ended."""
-        if flow.protocol not in (TCP, UDP) or flow.state() not in FAILED or _is_group(flow):
+        is_vain = flow.state() in FAILED or _is_probe(flow)
+        if flow.protocol not in (TCP, UDP) or not is_vain or _is_group(flow):
             return []
         source, port = flow.source, flow.ports[1]
         known = self._sources.get(source)
@@ -171,6 +172,12 @@ def regularity(moments: list[int]) -> tuple[float, float] | None:
         return None
     jitter = median(abs(gap - middle) for gap in gaps) / middle
     return (middle, jitter) if jitter <= limits.BEACON_JITTER_MAX else None
+
+
+def _is_probe(flow: Flow) -> bool:
+    """Whether its first side sent what no conversation has: FIN alone, all flags, or none."""
+    had = flow.seen[0] & (SYN | RST | ACK)
+    return flow.protocol == TCP and flow.sides[0].packets > 0 and not had
 
 
 def _is_group(flow: Flow) -> bool:

@@ -1,11 +1,12 @@
 """Each finished capture of a folder is read once, also over restarts, and told when in part."""
 
 import asyncio
+import gzip
 import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -14,7 +15,8 @@ from cgii.collect.buffer import Batch
 from cgii.collect.child import BrokenOff
 from cgii.collect.definition import load_definitions
 from cgii.collect.drain import Places
-from cgii.collect.inputs.captures import DONE, READING, Captures, content_name, finished
+from cgii.collect.inputs.capture_contents import Content, content_of
+from cgii.collect.inputs.captures import DONE, READING, Captures, finished
 from cgii.collect.inputs.follow import Position
 from cgii.collect.listen import Inputs, Listener
 from tests.make_packets import pcap
@@ -30,6 +32,15 @@ RECORDS = 6  # five conversations and what was seen in all
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "LISTEN_FLUSH_SECONDS", 0.01)
     monkeypatch.setattr(limits, "CAPTURE_LOOK_SECONDS", 0.02)
+
+
+def content_name(path: Path) -> str:
+    return content_of(path, Content()).name
+
+
+def losses(batches: list[Batch]) -> list[dict[str, Any]]:
+    return [json.loads(raw.data) for batch in batches for raw in batch.raws
+            if batch.origin.source == "sensor_losses"]  # fmt: skip
 
 
 def put(folder: Path, name: str, data: bytes, *, age: float = 1_000) -> Path:
@@ -109,8 +120,7 @@ def test_a_capture_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
 def test_a_damaged_capture_gives_its_records_and_a_loss(tmp_path: Path) -> None:
     put(tmp_path, "a.pcap", pcap(FRAMES)[:-5])
     batches = run(tmp_path, RECORDS + 1)
-    (told,) = (json.loads(raw.data) for batch in batches for raw in batch.raws
-               if batch.origin.source == "sensor_losses")  # fmt: skip
+    (told,) = losses(batches)
 
     assert (told["kind"], told["input"], told["reason"]) == ("damage", "pcap", "partial")
     assert told["file"].endswith("a.pcap")
@@ -124,7 +134,7 @@ def test_a_reader_that_is_killed_has_three_tries(
     path = put(tmp_path, "a.pcap", pcap(FRAMES))
     runs: list[BinaryIO] = []
 
-    def killed(file: BinaryIO) -> Iterator[bytes]:
+    def killed(file: BinaryIO, before_end: list[int]) -> Iterator[bytes]:
         runs.append(file)
         yield b'{"n":1}'
         if len(runs) <= kills:
@@ -156,7 +166,8 @@ def test_a_link_that_leads_nowhere_stops_no_folder(tmp_path: Path) -> None:
 def test_a_folder_that_is_away_for_a_moment_is_not_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(tmp_path, "notes.txt", b"hello")
+    path = put(tmp_path, "a.pcap", pcap(FRAMES))
+    stream = f"pcap:{content_name(path)}"
     looks: list[float] = []
     named: list[Path] = []
 
@@ -166,22 +177,90 @@ def test_a_folder_that_is_away_for_a_moment_is_not_read_again(
             raise OSError(5, "Input/output error")
         return finished(folder, now)
 
-    def name_of(path: Path) -> str:
+    def name_of(path: Path, before: Content) -> Content:
         named.append(path)
-        return content_name(path)
+        return content_of(path, before)
 
     monkeypatch.setattr("cgii.collect.inputs.captures.finished", away_at_times)
-    monkeypatch.setattr("cgii.collect.inputs.captures.content_name", name_of)
-    run(tmp_path, 0)
+    monkeypatch.setattr("cgii.collect.inputs.captures.content_of", name_of)
+    run(tmp_path, 0, {stream: Position(stream, READING, DONE, RECORDS)})
 
     assert len(looks) > 4
     assert len(named) == 1
 
 
-def test_what_is_no_capture_is_passed_over(tmp_path: Path) -> None:
-    put(tmp_path, "notes.txt", b"hello")
+def test_what_is_no_capture_is_told_once(tmp_path: Path) -> None:
+    for number in range(12):
+        put(tmp_path, f"notes{number:02}.txt", b"hello")
+    batches = run(tmp_path, 0)
+    (told,) = losses(batches)
 
-    assert run(tmp_path, 0) == []
+    assert (told["kind"], told["input"], told["reason"]) == ("damage", "pcap", "no capture")
+    assert "no es una captura" in told["detail"]
+    assert told["detail"].endswith("notes09.txt y 2 más")
+    assert sum(len(batch.raws) for batch in batches) == 1
+
+
+def test_a_capture_that_may_not_be_read_yet_is_told_once_and_read_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "a.pcap", pcap(FRAMES))
+    looks: list[Path] = []
+
+    def allowed_later(path: Path, before: Content) -> Content:
+        looks.append(path)
+        if len(looks) <= 3:
+            raise PermissionError(13, "Permission denied")
+        return content_of(path, before)
+
+    monkeypatch.setattr("cgii.collect.inputs.captures.content_of", allowed_later)
+    batches = run(tmp_path, RECORDS + 1)
+
+    assert [one["reason"] for one in losses(batches)] == ["refused"]
+    assert sum(len(batch.raws) for batch in batches) == RECORDS + 1
+
+
+def test_a_capture_that_was_read_is_not_read_again_when_it_is_packed(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.pcap", pcap(FRAMES))
+    known = reached(run(tmp_path, RECORDS))
+    put(tmp_path, "a.pcap.gz", gzip.compress(path.read_bytes()))
+    path.unlink()
+
+    assert run(tmp_path, 0, known) == []
+
+
+def test_a_packed_capture_that_an_earlier_version_read_is_not_read_again(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.pcap.gz", gzip.compress(pcap(FRAMES)))
+    stream = f"pcap:{content_of(path, Content()).packed}"
+
+    assert run(tmp_path, 0, {stream: Position(stream, READING, DONE, RECORDS)}) == []
+
+
+def test_a_capture_that_grows_after_it_was_read_gives_what_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = [*FRAMES, (60.0, attempt("10.20.3.9", 80)[0])]
+    half, whole = pcap(first), pcap([*first, (120.0, attempt("10.20.3.9", 81)[0])])
+    assert whole.startswith(half)
+    path = put(tmp_path, "a.pcap", half)
+    looks = 0
+
+    def grown(folder: Path, now: float) -> list[tuple[Path, tuple[int, int, int]]]:
+        nonlocal looks
+        looks += 1
+        if looks == 3:  # into the same file
+            with path.open("ab") as file:
+                file.write(whole[len(half) :])
+        return finished(folder, now + 1_000)
+
+    monkeypatch.setattr("cgii.collect.inputs.captures.finished", grown)
+    batches = run(tmp_path, RECORDS + 1 + 3)
+    told = [json.loads(raw.data) for batch in batches for raw in batch.raws]
+    ports = [one["id.resp_p"] for one in told if one["network_traffic"] == "conn"]
+    stream = f"pcap:{content_name(path)}"
+
+    assert ports == [1, 2, 3, 4, 5, 80, 80, 81]  # what had not ended is told again, whole
+    assert reached(batches)[stream] == Position(stream, READING, DONE, 8)
 
 
 def test_a_folder_that_is_missing_ends_nothing(tmp_path: Path) -> None:

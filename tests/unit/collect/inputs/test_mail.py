@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator
+from dataclasses import replace
 from email.message import EmailMessage
 from ipaddress import ip_network
 from pathlib import Path
@@ -16,6 +17,7 @@ from cgii.base import limits
 from cgii.collect.inputs.mail import Mailbox
 from cgii.collect.inputs.whole_child import Answer, Begins, Loss, Record, Step
 from cgii.collect.mail_report import report
+from cgii.collect.mailbox import quoted
 from cgii.collect.outgoing import Target
 from tests.certificates import Authority
 from tests.imap_server import ImapServer
@@ -102,6 +104,62 @@ def test_a_kill_before_the_place_is_kept_stores_nothing_twice(
     asyncio.run(run())
     assert sorted(subjects(kept)) == ["diez", "nueve", "tres"]
     assert kept.changed == []
+
+
+def test_accents_in_password_and_folder_are_understood(
+    server: ImapServer, authority: Authority, kept: Kept, tmp_path: Path
+) -> None:
+    server.password = "contraseña"
+    server.mails = {1: bytes(mail("uno"))}
+    box = replace(mailbox(server, authority, tmp_path), folder="Suplantación & más")
+
+    async def run() -> None:
+        async with collecting(kept, box):
+            await until(lambda: len(kept.texts) == 1, "the mail arrives")
+
+    asyncio.run(run())
+    assert 'EXAMINE "Suplantaci&APM-n &- m&AOE-s"' in server.said
+    assert json.loads(kept.texts[0])["mailbox"] == "reportes/Suplantación & más"
+
+
+@pytest.mark.parametrize(
+    ("folder", "wanted"),
+    [
+        ("INBOX", '"INBOX"'), ("Suplantaci&APM-n", '"Suplantaci&APM-n"'), ('a"\\', '"a\\"\\\\"'),
+        ("日本語", '"&ZeVnLIqe-"'), ("ñ😀", '"&APHYPd4A-"'),
+    ],
+)  # fmt: skip
+def test_a_folder_has_the_name_that_imap_gives_it(folder: str, wanted: str) -> None:
+    assert quoted(folder) == wanted
+
+
+def test_a_server_that_takes_no_accents_is_told_in_a_sentence(
+    server: ImapServer, authority: Authority, kept: Kept, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    server.password, server.takes_plain = "contraseña", False
+
+    async def run() -> None:
+        async with collecting(kept, mailbox(server, authority, tmp_path)):
+            await a_while()
+
+    asyncio.run(run())
+    assert "no admite contraseñas con acentos" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", [10**9, 1_000])
+def test_a_mailbox_of_very_many_mails_is_read(
+    server: ImapServer, authority: Authority, kept: Kept, tmp_path: Path, line: int
+) -> None:
+    """All numbers in one line are more than a million bytes."""
+    server.line = line
+    server.mails = dict.fromkeys(range(1_000_000, 1_140_000), bytes(mail("muchos")))
+
+    async def run() -> None:
+        async with collecting(kept, mailbox(server, authority, tmp_path)):
+            await until(lambda: len(kept.texts) > 2, "the first arrive")
+
+    asyncio.run(run())
 
 
 def test_another_uidvalidity_is_another_mailbox(

@@ -15,9 +15,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import ValidationError
 
+from cgii.base import limits
 from cgii.base.errors import Invalid, NotAllowed, Unavailable
 from cgii.collect import outgoing
 from cgii.collect.input_config import PullConfig
+from cgii.collect.inputs.pages import read_page
 from cgii.collect.inputs.pull import Pull
 from cgii.collect.outgoing import Asker, address_of, target_of
 from tests.certificates import Authority
@@ -218,6 +220,79 @@ def test_a_page_that_is_none_is_told_as_a_loss(interface: Interface, kept: Kept)
     asyncio.run(run())
     assert len(kept.losses) == 1
     assert kept.losses[0]["input"] == "pull"
+
+
+def test_a_page_that_is_none_is_told_also_after_another_fault(
+    interface: Interface, kept: Kept
+) -> None:
+    interface.say = lambda request: (503, {}, b"")
+
+    async def run() -> None:
+        async with collecting(kept, pull(interface)):
+            await until(lambda: len(interface.asked) > 1, "it failed")
+            interface.say = lambda request: (200, {}, b"<html>mantenimiento</html>")
+            await until(lambda: bool(kept.losses), "the loss is told")
+
+    asyncio.run(run())
+    assert kept.losses[0]["reason"] == "refused"
+
+
+def test_an_answer_without_content_is_none(interface: Interface, kept: Kept) -> None:
+    answers = [(204, b""), (200, b""), (200, b'{"items": [{"n": 1}]}')]
+
+    def say(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+        status, body = answers[min(len(interface.asked), len(answers)) - 1]
+        return status, {}, body
+
+    interface.say = say
+
+    async def run() -> None:
+        async with collecting(kept, pull(interface)):
+            await until(lambda: len(kept.texts) == 1, "the record is there")
+
+    asyncio.run(run())
+    assert kept.losses == []
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        (b'[{"a": "x\\ud83d"}, {"a": 2}]', [{"a": "x\ud83d"}, {"a": 2}]),
+        (b'\xef\xbb\xbf[{"a": "\xf1"}]', [{"a": "\ufffd"}]),
+        (b'[{"a": 123456789012345678901}]', [{"a": 123456789012345678901}]),
+        (b'{"a": 1}\n{"a": 2}\n', [{"a": 1}, {"a": 2}]),
+    ],
+)
+def test_a_page_is_read_whatever_is_in_its_records(body: bytes, wanted: list[Any]) -> None:
+    page = read_page(body, {}, records="", cursor="")
+
+    assert [json.loads(one) for one in page.records] == wanted
+
+
+def test_a_line_that_is_no_json_goes_on_with_the_others() -> None:
+    page = read_page(b'{"a": 1}\r\n{"a": \r\n{"a": 3}\r\n', {}, records="", cursor="")
+
+    assert page.records == (b'{"a":1}', b'{"a":', b'{"a":3}')
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1}\n{"a"', b"<p>\n1\n</p>", b"[" * 5_000, b"nada"])
+def test_what_is_no_page_is_refused_with_a_sentence(body: bytes) -> None:
+    with pytest.raises(Invalid, match=r"^La respuesta no es JSON( \(línea \d+, columna \d+\))?\.$"):
+        read_page(body, {}, records="", cursor="")
+
+
+def test_a_cursor_that_is_a_large_number_is_given_back_as_it_came() -> None:
+    body = b'{"items": [], "next": 123456789012345678901}'
+
+    assert read_page(body, {}, records="items", cursor="next").cursor == "123456789012345678901"
+
+
+def test_a_record_that_is_too_long_is_cut_so_that_the_centre_refuses_it_alone() -> None:
+    body = json.dumps([{"a": "ñ" * limits.LINE_BYTES_MAX}, 2], ensure_ascii=False).encode()
+    long, short = read_page(body, {}, records="", cursor="").records
+
+    assert limits.LINE_BYTES_MAX < len(long) < limits.LINE_BYTES_MAX + 8
+    assert short == b"2"
 
 
 def test_a_token_that_cannot_be_sent_ends_nothing(

@@ -92,6 +92,14 @@ def test_fragments_of_ipv6_are_known() -> None:
     assert (later.protocol, later.fragment, later.is_first) == (17, 6, False)
 
 
+def test_a_packet_that_only_has_the_header_of_fragments_is_whole() -> None:
+    head = struct.pack(">BBHI", 17, 0, 0, 5)
+    datagram = struct.pack(">HHHH", 5_000, 53, 12, 0) + b"name"
+    whole = packet(101, ip(44, "2001:db8::1", "2001:db8::2", head + datagram))
+
+    assert (whole.destination_port, whole.fragment, whole.payload) == (53, 0, b"name")
+
+
 def test_a_packet_cut_by_the_capture_keeps_its_true_length() -> None:
     whole = ethernet(udp("10.0.0.1", 1, "10.0.0.2", 2, bytes(1_000)))
     found = packet(1, whole[:100])

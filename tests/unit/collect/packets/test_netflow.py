@@ -60,7 +60,7 @@ def test_the_uptime_of_version_9_becomes_a_moment() -> None:
 
 
 def test_an_uptime_that_began_again_is_understood() -> None:
-    from cgii.collect.packets.netflow import Moment
+    from cgii.collect.packets.flow_fields import Moment
 
     assert Moment(9, 1_000.0, 500).of_uptime(2**32 - 500) == 999.0
 
@@ -146,6 +146,140 @@ def test_an_exporter_that_began_again_lost_nothing() -> None:
     exporters.read(version_5([FLOW], sequence=0), ROUTER)
 
     assert exporters.lost == 0
+
+
+def test_high_numbers_of_version_9_are_fields_as_others() -> None:
+    """Firewalls put 33000 and 56701 between the others, without the number of a maker."""
+    fields = [(33_000, 12), (8, 4), (12, 4), (56_701, 32), (1, 4)]
+    flow = bytes(12) + b"\x0a\0\0\1" + b"\xcb\0\x71\x09" + b"ssl".ljust(32, b"\0")
+    exporters = Exporters()
+    data = version_9(template(256, fields), one_set(256, flow + struct.pack(">I", 900)))
+    (found,) = exporters.read(data, ROUTER)
+
+    assert (found["src_ip"], found["dst_ip"], found["bytes"]) == ("10.0.0.1", "203.0.113.9", 900)
+    assert exporters.malformed == 0
+
+
+UPTIMES = [(8, 4), (22, 4), (21, 4)]
+OLD_FLOW = b"\x0a\0\0\1" + struct.pack(">II", 5_000, 7_000)  # ended 7 s after the start
+
+
+def test_uptimes_of_ipfix_count_from_the_start_that_the_record_names() -> None:
+    layout = template(256, [*UPTIMES, (160, 8)], 2)
+    started = struct.pack(">Q", (START - 10) * 1_000)
+    (found,) = Exporters().read(ipfix(layout, one_set(256, OLD_FLOW + started)), ROUTER)
+
+    assert (found["first"], found["last"], found["ts"]) == (START - 5, START - 3, START - 3)
+    assert "started_ms" not in found
+
+
+def test_uptimes_of_ipfix_count_from_the_start_that_options_name() -> None:
+    exporters = Exporters()
+    options = one_set(3, struct.pack(">HHH", 257, 2, 1) + struct.pack(">HHHH", 149, 4, 160, 8))
+    said = one_set(257, struct.pack(">IQ", 0, (START - 10) * 1_000))
+    data = ipfix(options, said, template(256, UPTIMES, 2), one_set(256, OLD_FLOW))
+
+    assert exporters.read(data, ROUTER)[0]["last"] == START - 3
+
+
+def test_uptimes_of_ipfix_whose_start_is_unknown_say_no_moment() -> None:
+    data = ipfix(template(256, UPTIMES, 2), one_set(256, OLD_FLOW))
+    (found,) = Exporters().read(data, ROUTER)
+
+    assert found["ts"] == START
+    assert not {"first", "last"} & set(found)
+
+
+NTP = (START + 2_208_988_800) << 32
+
+
+@pytest.mark.parametrize(
+    ("fields", "values", "ends"),
+    [
+        ([(154, 8), (155, 8)], struct.pack(">QQ", NTP - 2**31, NTP), (START - 0.5, START)),
+        ([(156, 8), (157, 8)], struct.pack(">QQ", NTP - 2**31, NTP), (START - 0.5, START)),
+        ([(158, 4), (159, 4)], struct.pack(">II", 2_500_000, 500_000), (START - 2.5, START - 0.5)),
+    ],
+)  # fmt: skip
+def test_other_ways_to_say_a_moment_are_read(
+    fields: list[tuple[int, int]], values: bytes, ends: tuple[float, float]
+) -> None:
+    data = ipfix(template(256, [(8, 4), *fields], 2), one_set(256, b"\x0a\0\0\1" + values))
+    (found,) = Exporters().read(data, ROUTER)
+
+    assert (found["first"], found["last"], found["ts"]) == (*ends, ends[1])
+
+
+def test_the_moment_of_an_event_without_an_end_is_when_it_was_seen() -> None:
+    layout = template(256, [(8, 4), (323, 8)], 2)
+    at = struct.pack(">Q", START * 1_000 - 250)
+    (found,) = Exporters().read(ipfix(layout, one_set(256, b"\x0a\0\0\1" + at)), ROUTER)
+
+    assert (found["ts"], "seen" in found) == (START - 0.25, False)
+
+
+def test_records_of_options_count_in_the_numbers_of_ipfix() -> None:
+    exporters = Exporters()
+    options = one_set(3, struct.pack(">HHH", 257, 2, 1) + struct.pack(">HHHH", 149, 4, 34, 4))
+    layouts = ipfix(options, template(256, FIELDS, 2))
+    said = one_set(257, struct.pack(">II", 0, 100) * 2)
+    exporters.read(layouts, ROUTER)
+    exporters.read(ipfix(said, one_set(256, record())), ROUTER)
+    exporters.read(ipfix(one_set(256, record()), sequence=3), ROUTER)
+
+    assert exporters.lost == 0
+    exporters.read(ipfix(one_set(256, record()), sequence=6), ROUTER)
+    assert exporters.lost == 2
+
+
+@pytest.mark.parametrize("order", [(0, 2, 1, 3), (0, 3, 2, 1, 4), (0, 2, 3, 1, 4)])
+def test_datagrams_that_overtake_each_other_are_no_loss(order: tuple[int, ...]) -> None:
+    exporters = Exporters()
+    for number in order:
+        exporters.read(version_5([FLOW, FLOW], sequence=2 * number), ROUTER)
+
+    assert exporters.lost == 0
+    exporters.read(version_5([FLOW], sequence=2 * len(order) + 5), ROUTER)
+    assert exporters.lost == 5
+
+
+@pytest.mark.parametrize(
+    ("elements", "values"),
+    [((305, 306), (1, 999)), ((305, 306), (10, 9_990)), ((309, 310), (2, 2_000)),
+     ((305,), (1_000,))],
+)  # fmt: skip
+def test_each_way_to_say_one_in_how_many_is_understood(
+    elements: tuple[int, ...], values: tuple[int, ...]
+) -> None:
+    exporters = Exporters()
+    layout = struct.pack(">HHH", 257, 1 + len(elements), 1) + struct.pack(">HH", 149, 4)
+    layout += b"".join(struct.pack(">HH", one, 4) for one in elements)
+    said = one_set(257, struct.pack(f">{1 + len(values)}I", 0, *values))
+    data = ipfix(one_set(3, layout), said, template(256, FIELDS, 2), one_set(256, record()))
+
+    assert exporters.read(data, ROUTER)[0]["sampling_interval"] == 1_000
+
+
+def test_each_sampler_has_its_interval() -> None:
+    exporters = Exporters()
+    layout = struct.pack(">HHH", 257, 4, 8) + struct.pack(">HHHHHH", 1, 4, 48, 1, 50, 4)
+    said = one_set(257, b"".join(struct.pack(">IBI", 0, *one) for one in ((1, 100), (2, 2_000))))
+    layout_9 = template(256, [*FIELDS, (48, 1)])
+    flows = one_set(256, record() + b"\1" + record() + b"\2")
+    found = exporters.read(version_9(one_set(1, layout), said, layout_9, flows), ROUTER)
+
+    assert [one["sampling_interval"] for one in found] == [100, 2_000]
+    assert "sampler" not in found[0]
+
+
+def test_of_two_addresses_the_one_that_is_used_is_told() -> None:
+    layout = template(256, [(8, 4), (12, 4), (27, 16), (28, 16), (1, 4), (231, 4)])
+    six = bytes.fromhex("20010db8000000000000000000000001")
+    flow = bytes(8) + six + six[:-1] + b"\2" + struct.pack(">II", 0, 77)
+    (found,) = Exporters().read(version_9(layout, one_set(256, flow)), ROUTER)
+
+    assert (found["src_ip"], found["dst_ip"]) == ("2001:db8::1", "2001:db8::2")
+    assert found["bytes"] == 77
 
 
 def test_exporters_and_templates_are_bounded() -> None:

@@ -8,7 +8,7 @@ from cgii.base import limits
 from cgii.collect.packets.decode import Packet
 from cgii.collect.packets.flows import Flow
 from cgii.collect.packets.patterns import Scans, regularity
-from tests.make_packets import ACK, RST, SYN, conversation, ethernet, tcp, udp
+from tests.make_packets import ACK, FIN, PSH, RST, SYN, conversation, ethernet, tcp, udp
 from tests.unit.collect.packets.test_observe import THEM, US, observe
 
 
@@ -26,6 +26,29 @@ def test_many_refused_ports_of_one_host_are_a_scan() -> None:
 
     assert (found["scan_kind"], found["id.orig_h"], found["id.resp_h"]) == ("ports", US, THEM)
     assert (found["target_count"], found["last_state"]) == (limits.SCAN_TARGETS_MIN, "REJ")
+
+
+@pytest.mark.parametrize("flags", [FIN, 0, FIN | PSH | 32])
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_probes_that_begin_no_conversation_are_a_scan(flags: int, *, is_refused: bool) -> None:
+    frames = []
+    for port in range(1, 31):
+        frames.append(ethernet(tcp((US, 40_000, THEM, port), flags)))
+        if is_refused:
+            frames.append(ethernet(tcp((THEM, port, US, 40_000), RST | ACK)))
+    (found,) = observe(frames, "scan")
+
+    assert (found["id.orig_h"], found["target_count"]) == (US, limits.SCAN_TARGETS_MIN)
+
+
+def test_conversations_seen_from_their_middle_are_no_scan() -> None:
+    frames = []
+    for port in range(1, 61):
+        ends, back = (US, 40_000, THEM, port), (THEM, port, US, 40_000)
+        frames += [ethernet(tcp(ends, PSH | ACK)), ethernet(tcp(back, ACK))]
+        frames += [ethernet(tcp(ends, FIN | ACK)), ethernet(tcp(back, FIN | ACK))]
+
+    assert observe(frames, "scan") == []
 
 
 def test_one_port_of_many_silent_hosts_is_a_scan() -> None:

@@ -125,7 +125,7 @@ def test_pointers_that_go_in_circles_are_refused() -> None:
 def test_bytes_that_are_no_text_keep_their_difference() -> None:
     _, found = read_message(struct.pack(">6H", 1, 0x0100, 1, 0, 0, 0) + b"\2\xff.\0\0\1\0\1")
 
-    assert found["query"] == "\\xff."
+    assert found["query"] == "\\xff\\x2e"
 
 
 def test_questions_for_which_there_is_no_room_to_wait_are_told_at_once(
@@ -135,6 +135,32 @@ def test_questions_for_which_there_is_no_room_to_wait_are_told_at_once(
     found = dns_over_udp(*((0, dns_query(n, f"n{n}.bo")) for n in range(5)))
 
     assert sorted(one["query"] for one in found) == [f"n{n}.bo" for n in range(5)]
+
+
+def test_two_kinds_asked_with_one_number_are_two_questions() -> None:
+    asked = [(0, dns_query(7, "a.bo", 1)), (0, dns_query(7, "a.bo", 28))]
+    (found, other) = dns_over_udp(*asked, (1, dns_answer(7, "a.bo", 28, [bytes(16)])))
+
+    assert (found["qtype_name"], found["answers"], "rtt" in found) == ("AAAA", ["::"], True)
+    assert (other["qtype_name"], "rcode" in other) == ("A", False)
+
+
+def test_a_reserved_bit_or_another_question_hides_nothing() -> None:
+    marked = bytearray(dns_query(7, "a.bo"))
+    marked[3] |= 0x40
+    both = bytearray(dns_query(8, "b.bo") + dns_name("c.bo") + struct.pack(">HH", 1, 1))
+    both[5] = 2
+    found = dns_over_udp((0, bytes(marked)), (0, bytes(both)))
+
+    assert [one["query"] for one in found] == ["a.bo", "b.bo"]
+    assert found[1]["question_count"] == 2
+
+
+def test_a_dot_within_a_label_is_none_between_two() -> None:
+    asked = bytearray(dns_query(7, "www-google-com"))
+    asked[16], asked[23] = b".\\"
+
+    assert read_message(bytes(asked))[1]["query"] == r"www\x2egoogle\x5ccom"
 
 
 # --- HTTP ----------------------------------------------------------------------------------------
@@ -181,14 +207,30 @@ def test_every_request_of_a_kept_connection_is_told() -> None:
     ]  # fmt: skip
 
 
-def test_a_head_with_a_hole_in_it_is_none_and_the_next_one_is_read() -> None:
+def test_of_a_head_with_a_hole_the_lines_before_it_are_told_and_the_next_one_is_read() -> None:
     far = 1_001 + 2 * limits.BEGINNING_BYTES_MAX
     frames = conversation(ENDS, [], closes=False)
     frames.append(ethernet(tcp(ENDS, 24, 1_001, b"GET /secret HTTP/1.1\r\nHost: a")))
     frames.append(ethernet(tcp(ENDS, 24, far, b"z.bo\r\n\r\n")))
     frames.append(ethernet(tcp(ENDS, 24, far + 8, REQUEST)))
 
-    assert [one["uri"] for one in observe(frames, "http")] == ["/login?x=1"]
+    (cut, whole) = observe(frames, "http")
+
+    assert (cut["uri"], "host" in cut) == ("/secret", False)
+    assert (whole["uri"], whole["host"]) == ("/login?x=1", "sistema.gob.bo")
+
+
+def test_heads_that_the_capture_cut_are_told_as_far_as_they_go() -> None:
+    """Each packet is kept up to 150 bytes, as with `tcpdump -s`."""
+    long = b"GET /%d HTTP/1.1\r\nHost: a.bo\r\nCookie: " + b"x" * 400 + b"\r\n\r\n"
+    answer = b"HTTP/1.1 %d OK\r\nServer: nginx\r\nContent-Length: 900\r\n\r\n" + b"z" * 900
+    said = [(0, long % 1), (1, answer % 200), (0, long % 2), (1, answer % 404), (0, long % 3)]
+    found = observe([frame[:150] for frame in conversation(ENDS, said)], "http")
+
+    assert [(one["uri"], one.get("status_code")) for one in found] == [
+        ("/1", 200), ("/2", 404), ("/3", None),
+    ]  # fmt: skip
+    assert {one["host"] for one in found} == {"a.bo"}
 
 
 def test_a_request_without_an_answer_is_told_at_the_end() -> None:
@@ -260,6 +302,15 @@ def test_a_hello_tells_name_protocols_and_versions() -> None:
     assert found["ja4"].startswith("t13d0303h2_")
 
 
+def test_of_hellos_that_the_capture_cut_the_servers_is_told() -> None:
+    """The client's goes on in a segment that does not follow on what was kept."""
+    hello = client_hello("a.bo", extensions=[(21, bytes(300))])
+    said = [(0, hello), (1, server_hello()), (0, client_hello("falso.bo"))]
+    found = observe([frame[:200] for frame in conversation(ENDS, said)], "ssl")
+
+    assert [(one["version"], "server_name" in one) for one in found] == [("TLSv12", False)]
+
+
 def test_the_certificate_of_an_old_handshake_is_read() -> None:
     raw, made = certificate()
     said = [(0, client_hello("ejemplo.bo")), (1, server_hello() + certificates(raw, raw))]
@@ -329,6 +380,14 @@ def test_a_lease_is_told() -> None:
     )
     assert (found["assigned_addr"], found["server_addr"]) == ("10.1.2.3", "10.1.0.1")
     assert (found["lease_time"], found["name_servers"]) == (3_600, ["10.1.0.2"])
+
+
+@pytest.mark.parametrize("name", [b"\x05pc-17\x03gob\x02bo\0", b"\x05pc-17\x03gob\x02bo"])
+def test_a_clients_name_in_labels_is_read(name: bytes) -> None:
+    told = read_dhcp(dhcp(3, MAC_1, [(81, b"\x05\0\0" + name)]))
+
+    assert told["client_fqdn"] == "pc-17.gob.bo"
+    assert read_dhcp(dhcp(3, MAC_1, [(81, b"\1\0\0pc-17.gob.bo")]))["client_fqdn"] == "pc-17.gob.bo"
 
 
 # --- hostile bytes -------------------------------------------------------------------------------
