@@ -15,6 +15,7 @@ from cgii import centre as centres
 from cgii.base import clock, limits
 from cgii.base.confine import GZIP
 from cgii.base.errors import Invalid, NotFound
+from cgii.base.reasons import why
 from cgii.base.settings import load
 from cgii.centre import Centre
 from cgii.detect.indicator_files import read_lines
@@ -140,7 +141,7 @@ def _opened(path: Path) -> Iterator[Iterator[str]]:
         ) as text:
             yield _bounded(text)
     except (OSError, EOFError) as error:
-        raise Invalid("No se puede leer {path}: {reason}.", path=path, reason=error) from error
+        raise Invalid("No se puede leer {path}: {reason}.", path=path, reason=why(error)) from error
 
 
 def _bounded(lines: Iterator[str]) -> Iterator[str]:
