@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select, tuple_
@@ -69,9 +69,8 @@ class _Scene:
 
     def calendar_of(self, pair: Pair) -> WorkingCalendar:
         sensor = self.sensors.get(pair.sensor_key)
-        if sensor is None or sensor.entity is None or not sensor.entity.department:
-            return self.calendar
-        return replace(self.calendar, department=sensor.entity.department)
+        entity = sensor.entity if sensor else None
+        return self.calendar.of(entity.department if entity else "")
 
     def is_in_use(self, pair: Pair) -> bool:
         sensor = self.sensors.get(pair.sensor_key)

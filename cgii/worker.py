@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from cgii.base import counters, limits
 from cgii.base.errors import Invalid, NotAllowed, NotFound, Unavailable
 from cgii.base.logs import logger
+from cgii.base.reasons import why
 from cgii.centre import Centre
 from cgii.jobs import JOBS, JobContext, JobKind
 from cgii.store import queue
@@ -303,7 +304,7 @@ def broker_fault(broker: str) -> str:
     try:
         connection.connect()
     except (BrokerError, *connection.connection_errors, *connection.channel_errors) as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = why(error)[:300]
         return (
             f"No se puede usar RabbitMQ ({reason}); revise que esté en marcha, y la dirección, "
             "el usuario y su clave en CGII_BROKER"

@@ -1,7 +1,7 @@
 """Working time: office hours in La Paz without weekends and without Bolivia's holidays."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
@@ -25,6 +25,10 @@ class WorkingCalendar:
     def __post_init__(self) -> None:
         if self.opens >= self.closes or not self.weekdays:
             raise ValueError("a calendar without working time")
+
+    def of(self, department: str) -> "WorkingCalendar":
+        """The same with the holidays of a department; the same as it is for none ("")."""
+        return replace(self, department=department) if department else self
 
     def works_on(self, day: date) -> bool:
         """Whether work is done on that day."""

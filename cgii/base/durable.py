@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cgii.base.errors import Unavailable
+from cgii.base.reasons import why
 
 
 @contextmanager
@@ -15,8 +16,7 @@ def told_if_unusable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        path, reason = error.filename or folder, error.strerror or "error de entrada y salida"
-        raise _unusable(path, reason) from error
+        raise _unusable(error.filename or folder, why(error)) from error
 
 
 def must_be_writable(folder: Path) -> None:

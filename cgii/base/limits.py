@@ -264,6 +264,7 @@ BACKTEST_DAYS_SHOWN = 400  # a longer interval shows only the days with alerts
 HOT_VALUE_CHARS_MAX = 512  # a longer value of an indexed field is found without the index
 STORE_TRIES_MAX = 3  # a damaged file is set aside and the next one tried
 STORE_WAIT_SECONDS = 30  # for another writer of the same file
+STORE_UNFINISHED_SECONDS = 3_600  # so old, a month's file that is being made was given up
 MONTH_EDGE_SECONDS = 3_600  # so near the turn of a month both files are locked while writing
 SCAN_PAGE_EVENTS = 2_000  # held of each month while all events of a search are read
 SCAN_SECONDS_MAX = 3_600  # for one such page: a rare event may be the only one in a large month

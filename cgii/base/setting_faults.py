@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from cgii.base.errors import Invalid
+from cgii.base.reasons import why
 
 PREFIX = "CGII_"
 NEARNESS = 0.8  # of 1; what is less alike means something else, or is another program's
@@ -37,7 +38,7 @@ def settings_file() -> Path | None:
             "No se puede leer {path}, el archivo que nombra CGII_CONFIG: {reason}. Corrija la "
             "ruta, o quite CGII_CONFIG para usar los valores iniciales.",
             path=path,
-            reason=error.strerror,
+            reason=why(error),
         ) from error
     return path
 

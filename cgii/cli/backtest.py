@@ -19,6 +19,7 @@ from cgii import centre as centres
 from cgii.backtest import Backtest
 from cgii.base import clock
 from cgii.base.errors import Invalid
+from cgii.base.reasons import why
 from cgii.base.settings import load
 from cgii.centre import Centre
 from cgii.cli.moments import moment_in
@@ -65,7 +66,7 @@ def _rules(centre: Centre, wanted: str) -> tuple[RuleSet, str]:
     try:
         return backtests.rules_in_text(centre, path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
-        raise Invalid("No se puede leer {path}: {reason}.", path=path, reason=error) from error
+        raise Invalid("No se puede leer {path}: {reason}.", path=path, reason=why(error)) from error
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import typer
 
 from cgii.base import logs
 from cgii.base.errors import Invalid
+from cgii.base.reasons import why
 from cgii.base.settings import Settings, load
 from cgii.cli.collect_check import check, unit
 from cgii.cli.supervise import die_with_parent
@@ -69,7 +70,7 @@ def _invitation(path: Path | None) -> str:
     try:
         return path.read_text(encoding="utf-8-sig").strip()
     except (OSError, ValueError) as error:
-        raise Invalid("No se puede leer {path}: {why}.", path=path, why=str(error)) from error
+        raise Invalid("No se puede leer {path}: {why}.", path=path, why=why(error)) from error
 
 
 def _collect_here(settings: Settings) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from cgii import centre as centres
 from cgii.base.errors import CgiiError, Invalid, Unavailable
+from cgii.base.reasons import why
 from cgii.base.settings import Settings, load
 from cgii.detect.yara_child import MISSING, is_available
 from cgii.report import pdf
@@ -151,5 +152,5 @@ def _disk(settings: Settings) -> Finding:
     try:
         free = shutil.disk_usage(settings.data).free
     except OSError as error:
-        return Finding("disco", False, f"{settings.data}: {error.strerror}")
+        return Finding("disco", False, f"{settings.data}: {why(error)}")
     return Finding("disco", free > DISK_BYTES_MIN, f"{free // 1024**2} MiB libres")

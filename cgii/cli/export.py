@@ -18,6 +18,7 @@ from cgii import centre as centres
 from cgii.base import counters
 from cgii.base.durable import sync_folder
 from cgii.base.errors import Invalid, NotFound
+from cgii.base.reasons import why
 from cgii.base.settings import load
 from cgii.centre import Centre
 from cgii.cli.moments import moment_in
@@ -157,6 +158,8 @@ def _file(path: Path) -> Iterator[BinaryIO]:
         fresh.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        raise Invalid("No se puede escribir {path}: {reason}.", path=path, reason=error) from error
+        raise Invalid(
+            "No se puede escribir {path}: {reason}.", path=path, reason=why(error)
+        ) from error
     finally:
         fresh.unlink(missing_ok=True)

@@ -13,7 +13,9 @@ from sqlalchemy import select
 
 from cgii import centre as centres
 from cgii.base import clock, limits
+from cgii.base.confine import GZIP
 from cgii.base.errors import Invalid, NotFound
+from cgii.base.reasons import why
 from cgii.base.settings import load
 from cgii.centre import Centre
 from cgii.detect.indicator_files import read_lines
@@ -133,13 +135,13 @@ def _opened(path: Path) -> Iterator[Iterator[str]]:
         raise Invalid("No existe {path}.", path=path)
     try:
         with path.open("rb") as head:
-            is_packed = head.read(2) == b"\x1f\x8b"
+            is_packed = head.read(len(GZIP)) == GZIP
         with (gzip.open if is_packed else open)(
             path, "rt", encoding="utf-8", errors="replace"
         ) as text:
             yield _bounded(text)
     except (OSError, EOFError) as error:
-        raise Invalid("No se puede leer {path}: {reason}.", path=path, reason=error) from error
+        raise Invalid("No se puede leer {path}: {reason}.", path=path, reason=why(error)) from error
 
 
 def _bounded(lines: Iterator[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from cgii.base import clock
 from cgii.base.errors import Invalid, NotFound
 from cgii.base.labels import labels
 from cgii.base.weekly import HOLIDAY, WEEK, weekly_times
+from cgii.centre import Centre
 from cgii.cli.deeds import deed
 from cgii.cli.moments import moment_in
 from cgii.cli.people import find_entity
@@ -20,6 +21,7 @@ from cgii.store.act import Act
 from cgii.store.quiet import (
     EVERY,
     LOCAL,
+    Whose,
     add_quiet_times,
     add_quiet_window,
     end_quiet_window,
@@ -53,17 +55,10 @@ def add(
     """Anuncia una pausa: mientras dura, el silencio no da alerta."""
     _must_be_one(sensor, entity, every)
     with deed(owner) as (centre, act):
-        if source:
-            centre.definitions.check(source)
+        whose = _whose(centre, act, sensor=sensor, entity=entity, source=source)
         begins = moment_in(start, "--from", day_ends=False) if start else act.now
         window = add_quiet_window(
-            act,
-            sensor_key=_key(act, sensor),
-            entity_id=find_entity(act, entity).id if entity else None,
-            source=source,
-            start=begins,
-            end=(until := begins + timedelta(hours=hours)),
-            reason=reason,
+            act, whose, start=begins, end=(until := begins + timedelta(hours=hours)), reason=reason
         )
         typer.echo(f"Pausa {window.id} hasta el {clock.show(until)}.")
 
@@ -91,16 +86,8 @@ def add_weekly(
     _must_be_one(sensor, entity, every)
     times = weekly_times(_days(days), opens, closes)
     with deed(owner) as (centre, act):
-        if source:
-            centre.definitions.check(source)
-        window = add_quiet_times(
-            act,
-            sensor_key=_key(act, sensor),
-            entity_id=find_entity(act, entity).id if entity else None,
-            source=source,
-            times=times,
-            reason=reason,
-        )
+        whose = _whose(centre, act, sensor=sensor, entity=entity, source=source)
+        window = add_quiet_times(act, whose, times=times, reason=reason)
         typer.echo(f"Pausa {window.id}: {times}.")
 
 
@@ -143,10 +130,12 @@ def _must_be_one(sensor: str, entity: str, every: bool) -> None:
         )
 
 
-def _key(act: Act, sensor: str) -> str:
-    if sensor in (EVERY, LOCAL):
-        return sensor
-    return f"sensor:{find_sensor(act.session, sensor).id}"
+def _whose(centre: Centre, act: Act, *, sensor: str, entity: str, source: str) -> Whose:
+    if source:
+        centre.definitions.check(source)
+    if sensor not in (EVERY, LOCAL):
+        sensor = f"sensor:{find_sensor(act.session, sensor).id}"
+    return Whose(sensor, find_entity(act, entity).id if entity else None, source)
 
 
 def _days(text: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from cgii.base import clock, limits
 from cgii.base.errors import Invalid
 from cgii.base.ids import event_id
+from cgii.base.reasons import why
 from cgii.collect.definition import Definitions
 from cgii.collect.files import guess_source, read_records
 from cgii.collect.normalize import normalize
@@ -203,7 +204,7 @@ def settled(paths: Sequence[Path]) -> Iterator[tuple[list[File], list[str]]]:
             try:
                 files += _inside(path, Path(folder))
             except OSError as error:
-                wrong.append(f"{path}: No se puede abrir: {error.strerror}.")
+                wrong.append(f"{path}: No se puede abrir: {why(error)}.")
             except Invalid as error:
                 wrong.append(f"{path}: {error}")
         yield files, wrong

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cgii.base import limits
 from cgii.base.errors import Invalid
+from cgii.base.reasons import why
 from cgii.collect.definition import Definitions
 from cgii.collect.input_config import FollowConfig, LocalInputs, ZoneName
 
@@ -52,7 +53,7 @@ class SensorConfig(InputsConfig, LocalInputs):
             return self.token_file.read_text(encoding="utf-8-sig").strip()
         except OSError as error:
             raise Invalid(
-                "No se puede leer {path}: {why}.", path=self.token_file, why=error.strerror
+                "No se puede leer {path}: {why}.", path=self.token_file, why=why(error)
             ) from error
         except UnicodeDecodeError as error:
             raise Invalid("{path} no es un texto.", path=self.token_file) from error
@@ -118,7 +119,7 @@ def text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise Invalid("No se puede leer {path}: {why}.", path=path, why=error.strerror) from error
+        raise Invalid("No se puede leer {path}: {why}.", path=path, why=why(error)) from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise Invalid(

@@ -9,6 +9,7 @@ from typing import Any
 
 from cgii.base import content, limits
 from cgii.base.errors import ContentError, Invalid
+from cgii.base.reasons import why
 from cgii.base.text import one_line
 from cgii.base.yaml_lines import BadYaml, read_yaml
 from cgii.collect.definition_file import DefinitionFile
@@ -132,7 +133,7 @@ def read_definition(path: Path) -> tuple[Definition | None, list[ContentError]]:
     except BadYaml as error:
         return None, [ContentError(path, str(error), error.line)]
     except (OSError, UnicodeDecodeError) as error:
-        return None, [ContentError(path, f"no se puede leer: {error}")]
+        return None, [ContentError(path, f"no se puede leer: {why(error)}")]
     file = DefinitionFile(path, data, lines)
     parts = file.read()
     if parts is None or file.problems:

@@ -13,6 +13,7 @@ from cgii.base import limits, logs
 from cgii.base.durable import replace_file
 from cgii.base.errors import Invalid, NotAllowed, NotSignedIn, Unavailable
 from cgii.base.ids import token
+from cgii.base.reasons import why
 from cgii.collect import gaps
 from cgii.collect.background import Background
 from cgii.collect.buffer import Batch
@@ -143,7 +144,7 @@ class Places:
                 replace_file(self._path, orjson.dumps(rows), mode=0o600)
             except OSError as error:
                 raise Unavailable(
-                    "El sensor no puede escribir su cola: {reason}.", reason=error.strerror
+                    "El sensor no puede escribir su cola: {reason}.", reason=why(error)
                 ) from error
             self._known = known
 

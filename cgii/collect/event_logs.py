@@ -17,8 +17,8 @@ import evtx
 
 from cgii.base import limits
 from cgii.base.confine import GZIP, Progress, give_up_rights
+from cgii.base.reasons import why
 from cgii.collect.child import read_in_child
-from cgii.collect.packed import packed_damage
 
 CHILD = "cgii.collect.event_logs"
 RECORD, DAMAGE = b"+", b"!"
@@ -123,8 +123,12 @@ def _order(file: BinaryIO) -> tuple[list[int], int, str]:
             at += CHUNK_BYTES
         size = at if at > limits.EVTX_BYTES_MAX else file.seek(0, io.SEEK_END)
     except UNPACKING_ERRORS as error:
-        size, problem = at, packed_damage(error)
+        size, problem = at, _unpacked_in_part(error)
     return [start for _, start in sorted(found)], size, problem
+
+
+def _unpacked_in_part(error: Exception) -> str:
+    return f"el archivo empaquetado está dañado: {why(error)}"
 
 
 def _part(file: BinaryIO, start: int, size: int) -> tuple[bytes, str]:
@@ -135,7 +139,7 @@ def _part(file: BinaryIO, start: int, size: int) -> tuple[bytes, str]:
         while len(found) < size and (piece := file.read(min(PIECE_BYTES, size - len(found)))):
             found += piece
     except UNPACKING_ERRORS as error:
-        problem = packed_damage(error)
+        problem = _unpacked_in_part(error)
     return bytes(found.ljust(size, b"\0")), problem
 
 

@@ -19,6 +19,7 @@ import orjson
 from cgii.base import limits
 from cgii.base.confine import GZIP
 from cgii.base.errors import Invalid
+from cgii.base.reasons import why
 from cgii.collect import documents
 from cgii.collect.child import PartialReading
 from cgii.collect.definition import Definitions
@@ -119,7 +120,7 @@ def open_file(path: Path) -> BinaryIO:
         file.seek(0)
     except OSError as error:
         raise Invalid(
-            "No se puede abrir {name}: {reason}.", name=path.name, reason=error.strerror
+            "No se puede abrir {name}: {reason}.", name=path.name, reason=why(error)
         ) from error
     return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
 
@@ -179,6 +180,11 @@ def _first_objects(text: str) -> list[dict[str, Any]]:
     return [found.value] if found is not None and isinstance(found.value, dict) else []
 
 
+def _why_in_part(problem: PartialReading | OSError) -> str:
+    """Of an OSError no process could be started."""
+    return why(problem) if isinstance(problem, OSError) else str(problem)
+
+
 def _read_lines(path: Path, shape: Shape, unpacked_max: int) -> Iterator[Raw]:
     cutter = shape.cutter()
     counter = itertools.count()
@@ -190,7 +196,7 @@ def _read_lines(path: Path, shape: Shape, unpacked_max: int) -> Iterator[Raw]:
                 piece = file.read(limits.READ_CHUNK_BYTES)
             except UNPACKING_ERRORS as error:
                 yield from _rest_of_damaged(path, unpacked, cutter, counter)
-                damage = f"El archivo está dañado o incompleto: {error}"
+                damage = f"El archivo está dañado o incompleto: {why(error)}"
                 break
             unpacked += len(piece)
             if unpacked > unpacked_max:
@@ -315,7 +321,7 @@ def _read_evtx(path: Path) -> Iterator[Raw]:
                     number = next(counter)
                     yield Raw(number, found, f"{path}:{number + 1}")
         except (PartialReading, OSError) as problem:  # or no process can be started now
-            text = f"El registro de Windows se leyó solo en parte: {problem}"
+            text = f"El registro de Windows se leyó solo en parte: {_why_in_part(problem)}"
             yield _damaged(path, text, counter)
 
 
@@ -327,4 +333,5 @@ def _read_capture(path: Path) -> Iterator[Raw]:
                 number = next(counter)
                 yield Raw(number, found, f"{path}:{number + 1}")
         except (PartialReading, OSError) as problem:  # or no process can be started now
-            yield _damaged(path, f"La captura se leyó solo en parte: {problem}", counter)
+            text = f"La captura se leyó solo en parte: {_why_in_part(problem)}"
+            yield _damaged(path, text, counter)

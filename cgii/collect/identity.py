@@ -9,6 +9,7 @@ import orjson
 from cgii.base import clock, limits
 from cgii.base.durable import replace_file, sync_folder
 from cgii.base.errors import Invalid, Unavailable
+from cgii.base.reasons import why
 from cgii.base.signatures import SecretKey
 
 
@@ -83,7 +84,7 @@ def _read(path: Path) -> KeyFile | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise Invalid("No se puede leer {path}: {why}.", path=path, why=error.strerror) from error
+        raise Invalid("No se puede leer {path}: {why}.", path=path, why=why(error)) from error
     except (ValueError, KeyError, TypeError) as error:
         raise Invalid(
             "La llave del sensor en {path} está dañada. Bórrela y vuelva a inscribir el sensor con "
@@ -103,4 +104,4 @@ def _write(path: Path, kept: KeyFile) -> None:
 
 
 def _unwritable(error: OSError) -> Unavailable:
-    return Unavailable("El sensor no puede guardar su llave: {reason}.", reason=error.strerror)
+    return Unavailable("El sensor no puede guardar su llave: {reason}.", reason=why(error))

@@ -15,6 +15,7 @@ from cgii.base import clock, limits, logs
 from cgii.base.counters import EVENTS_DROPPED
 from cgii.base.errors import CgiiError, Unavailable
 from cgii.base.ids import token
+from cgii.base.reasons import why
 from cgii.collect import gaps
 from cgii.collect.buffer import Batch, Buffer
 from cgii.collect.definition import Definitions
@@ -123,7 +124,7 @@ class Listener:
             raise Unavailable(
                 "No se puede escuchar syslog en {host}: {reason}. Elija otro puerto.",
                 host=inputs.host,
-                reason=error.strerror or str(error),
+                reason=why(error),
             ) from error
 
     async def _keep_running(self, each: Input, stop: asyncio.Event) -> None:
@@ -136,8 +137,8 @@ class Listener:
             except (CgiiError, OSError) as error:
                 if isinstance(inner, LISTENING):
                     raise
-                if told != str(error):
-                    told = str(error)
+                if told != (reason := _in_the_way(error)):
+                    told = reason
                     log.error("an input cannot run, will be tried again", input=name, reason=told)
                     await self._outlet.tell_loss(name, "gap", "unavailable", detail=told)
                 await wait(stop, back_off(tries, random.random()))  # noqa: S311  not a secret
@@ -236,6 +237,11 @@ def back_off(tries: int, share: float, pauses: Sequence[float] = ()) -> float:
     """
     longest = pauses or limits.LISTEN_RETRY_SECONDS
     return longest[min(tries, len(longest) - 1)] * (0.5 + share / 2)
+
+
+def _in_the_way(error: CgiiError | OSError) -> str:
+    path = error.filename if isinstance(error, OSError) else None
+    return f"{path}: {why(error)}" if path else why(error)
 
 
 def _way(batch: Batch) -> str:

@@ -22,6 +22,7 @@ import orjson
 
 from cgii.base import confine, limits
 from cgii.base.late_parts import load_late_parts
+from cgii.base.reasons import why
 from cgii.collect.mail_report import report
 
 PARTS = "(INTERNALDATE RFC822.SIZE BODY.PEEK[]<0.{size}>)"
@@ -84,7 +85,7 @@ def main() -> None:
             progress.renew()
             _say(answer)
     except (imaplib.IMAP4.error, OSError, ValueError) as error:
-        _say({"loss": "unavailable", "detail": str(error)[: limits.SHORT_TEXT_CHARS_MAX]})
+        _say({"loss": "unavailable", "detail": why(error)[: limits.SHORT_TEXT_CHARS_MAX]})
     _say({"done": True})
 
 

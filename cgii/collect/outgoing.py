@@ -18,6 +18,7 @@ import httpx2
 
 from cgii.base import limits
 from cgii.base.errors import Invalid, NotAllowed, Unavailable
+from cgii.base.reasons import why
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 Network = IPv4Network | IPv6Network
@@ -65,7 +66,7 @@ def trusting(authority: Path | None) -> ssl.SSLContext:
             "{path} no sirve como certificado de una autoridad: {why}. Corrija la ruta o ponga ahí "
             "el certificado en PEM.",
             path=authority,
-            why=getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error),
+            why=why(error),
         ) from error
 
 
@@ -76,7 +77,9 @@ async def address_of(target: Target) -> str:
             target.host, target.port, type=socket.SOCK_STREAM
         )
     except (OSError, UnicodeError) as error:
-        raise Unavailable("No se encuentra {host}: {why}.", host=target.host, why=error) from error
+        raise Unavailable(
+            "No se encuentra {host}: {why}.", host=target.host, why=why(error)
+        ) from error
     addresses = [ip_address(str(row[4][0]).partition("%")[0]) for row in found]
     for address in addresses:
         if _may_be_asked(address, target.networks):
@@ -123,7 +126,7 @@ class Asker:
             raise Unavailable(
                 "{host} no responde: {reason}.",
                 host=target.host,
-                reason=str(error) or type(error).__name__,
+                reason=why(error),
             ) from error
 
     async def _get(self, url: str, headers: Mapping[str, str]) -> Answer:

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cgii.base.reasons import why
 from cgii.collect.config import SensorConfig
 
 
@@ -37,7 +38,7 @@ def why_not(host: str, port: Port) -> str:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port.number))
     except OSError as error:  # also for want of IPv6, or of descriptors
-        return error.strerror or str(error)
+        return why(error)
     except ValueError as error:  # no name of a machine
         return str(error)
     return ""

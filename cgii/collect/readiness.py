@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cgii.base import confine, limits
 from cgii.base.errors import CgiiError, Invalid, NotSignedIn
+from cgii.base.reasons import why
 from cgii.collect.certificate_dates import valid_from_to
 from cgii.collect.config import SensorConfig
 from cgii.collect.definition import Definitions
@@ -340,7 +341,7 @@ async def _mailbox(box: MailboxConfig) -> Finding:
     except CgiiError as error:
         return Finding(name, False, str(error))
     except (imaplib.IMAP4.error, ssl.SSLError, OSError, ValueError) as error:
-        return Finding(name, False, str(error)[: limits.SHORT_TEXT_CHARS_MAX])
+        return Finding(name, False, why(error)[: limits.SHORT_TEXT_CHARS_MAX])
     if status != "OK":
         return Finding(name, False, f"no se puede abrir la carpeta: {said}")
     return Finding(name, True, "se puede leer")

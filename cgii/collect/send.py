@@ -12,6 +12,7 @@ import orjson
 
 from cgii.base import clock, limits
 from cgii.base.errors import CgiiError, Invalid, NotAllowed, NotSignedIn, Unavailable
+from cgii.base.reasons import why
 from cgii.base.signatures import TIME_HEADER, SecretKey, nonce_of, read_told_time
 from cgii.collect import convert
 from cgii.collect.buffer import Batch
@@ -114,9 +115,7 @@ class Sender:
                 headers={"Content-Type": "application/json", **ours, **headers},
             )
         except httpx2.HTTPError as error:
-            raise Unavailable(
-                "El centro no responde: {reason}.", reason=str(error) or type(error).__name__
-            ) from error
+            raise Unavailable("El centro no responde: {reason}.", reason=why(error)) from error
         there = read_told_time(answer.headers.get(TIME_HEADER, ""), nonce_of(ours))
         if there is not None:
             self.skew = clock.now() - there

@@ -22,6 +22,7 @@ from typing import BinaryIO
 from cgii.base import clock, limits, logs
 from cgii.base.durable import private_folder, sync_folder, write_file
 from cgii.base.errors import Unavailable
+from cgii.base.reasons import why
 
 MAGIC = b"CGS1"
 HEAD = struct.Struct(">4sIII")
@@ -80,7 +81,7 @@ class Spool:
             raise Unavailable(
                 "El sensor no puede usar su cola en {folder}: {reason}.",
                 folder=folder,
-                reason=error.strerror,
+                reason=why(error),
             ) from error
 
     def close(self) -> None:
@@ -123,7 +124,7 @@ class Spool:
             except OSError as error:
                 self._undo(segment, size)
                 raise Unavailable(
-                    "El sensor no puede escribir su cola: {reason}.", reason=error.strerror
+                    "El sensor no puede escribir su cola: {reason}.", reason=why(error)
                 ) from error
             self._sizes[segment] = size + len(data)
             self._stamp(Place(segment, size))
@@ -190,7 +191,7 @@ class Spool:
             sync_folder(self.folder)
         except OSError as error:
             raise Unavailable(
-                "El sensor no puede escribir su cola: {reason}.", reason=error.strerror
+                "El sensor no puede escribir su cola: {reason}.", reason=why(error)
             ) from error
         if self._file is not None:
             os.close(self._file)

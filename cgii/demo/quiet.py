@@ -13,7 +13,7 @@ from cgii.model.records import Job
 from cgii.model.sensors import SensorReport
 from cgii.silence import JOB, check_silence
 from cgii.store.act import Act
-from cgii.store.quiet import add_quiet_times, add_quiet_window
+from cgii.store.quiet import Whose, add_quiet_times, add_quiet_window
 
 
 def announce(act: Act, now: datetime, sensors: Sequence[Played]) -> None:
@@ -24,7 +24,7 @@ def announce(act: Act, now: datetime, sensors: Sequence[Played]) -> None:
         if one.manner != PAUSED:
             continue
         add_quiet_window(
-            act, sensor_key=f"sensor:{one.sensor_id}", source="", start=start,
+            act, Whose(f"sensor:{one.sensor_id}"), start=start,
             end=this_hour + timedelta(days=2), reason="Traslado del centro de datos",
         )  # fmt: skip
         report = act.session.scalar(
@@ -33,12 +33,12 @@ def announce(act: Act, now: datetime, sensors: Sequence[Played]) -> None:
         if report is not None:
             report.received_at = start
     add_quiet_window(
-        act, sensor_key=f"sensor:{sensors[0].sensor_id}", source="web_access",
+        act, Whose(f"sensor:{sensors[0].sensor_id}", source="web_access"),
         start=this_hour + timedelta(days=3), end=this_hour + timedelta(days=3, hours=6),
         reason="Cambio de versión del portal, orden de trabajo 114",
     )  # fmt: skip
     add_quiet_times(
-        act, sensor_key="", entity_id=sensors[1].entity_id, source="squid",
+        act, Whose(entity_id=sensors[1].entity_id, source="squid"),
         times=WeeklyTimes("67h"), reason="El proxy se apaga cuando la oficina no atiende",
     )  # fmt: skip
 

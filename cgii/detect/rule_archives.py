@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from cgii.base import limits
 from cgii.base.errors import Invalid
+from cgii.base.reasons import why
 from cgii.detect.rule_files import SUFFIXES
 
 LICENCES = ("license", "licence", "copying", "notice")
@@ -66,7 +67,7 @@ def _of_folder(folder: Path) -> Iterator[Member]:
             with path.open("rb") as file:
                 content = file.read(limits.RULE_FILE_BYTES_MAX + 1)
         except OSError as error:
-            yield Member(name, None, f"no se puede leer: {error.strerror}")
+            yield Member(name, None, f"no se puede leer: {why(error)}")
         else:
             yield _bounded(name, content)
 
@@ -81,7 +82,7 @@ def _of_archive(path: Path) -> Iterator[Member]:
             raise Invalid("{path} no es una carpeta, ni un archivo ZIP o TAR.", path=path)
     except DAMAGED as error:
         raise Invalid(
-            "{path} está dañado o no se puede leer: {reason}.", path=path, reason=error
+            "{path} está dañado o no se puede leer: {reason}.", path=path, reason=why(error)
         ) from error
     except NotImplementedError as error:
         raise Invalid("{path} usa una compresión que no se admite.", path=path) from error

@@ -10,6 +10,7 @@ import yaml
 
 from cgii.base import limits
 from cgii.base.errors import ContentError
+from cgii.base.reasons import why
 
 SUFFIXES = (".yml", ".yaml")
 
@@ -90,7 +91,7 @@ def read_file(path: Path) -> bytes | ContentError:
     try:
         data = path.read_bytes()
     except OSError as error:
-        return ContentError(path, f"no se puede leer: {error.strerror}")
+        return ContentError(path, f"no se puede leer: {why(error)}")
     if len(data) > limits.RULE_FILE_BYTES_MAX:
         return ContentError(path, f"pesa más de {limits.RULE_FILE_BYTES_MAX} bytes")
     return data

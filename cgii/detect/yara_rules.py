@@ -9,6 +9,7 @@ from typing import Any
 from cgii.base import content, limits
 from cgii.base.errors import ContentError
 from cgii.base.ids import digest
+from cgii.base.reasons import why
 from cgii.model.verdicts import title_of
 
 SUFFIXES = (".yar", ".yara")
@@ -125,7 +126,7 @@ def _read(path: Path) -> str | ContentError:
     try:
         data = path.read_bytes()
     except OSError as error:
-        return ContentError(path, f"no se puede leer: {error.strerror}")
+        return ContentError(path, f"no se puede leer: {why(error)}")
     if len(data) > limits.YARA_FILE_BYTES_MAX:
         return ContentError(path, f"pesa más de {limits.YARA_FILE_BYTES_MAX} bytes")
     if b"\0" in data:

@@ -11,6 +11,7 @@ from email.policy import SMTP
 
 from cgii.base import limits
 from cgii.base.errors import Invalid, Unavailable
+from cgii.base.reasons import why
 from cgii.base.settings import Settings
 
 # Narrower than the standards: no quoted parts, no comments, no routes, one address.
@@ -64,7 +65,7 @@ class Mailer:
             raise _refusal(PERMANENT, str(error)) from error
         except (OSError, smtplib.SMTPException) as error:
             raise Unavailable(
-                "El servidor de correo no responde: {reason}", reason=_one_line(str(error))
+                "El servidor de correo no responde: {reason}", reason=_one_line(why(error))
             ) from error
 
     def _connect(self) -> smtplib.SMTP:

@@ -16,6 +16,7 @@ from elasticsearch import (
 
 from cgii.base import limits
 from cgii.base.errors import Invalid, Unavailable
+from cgii.base.reasons import why
 from cgii.store.event_shapes import Access
 
 _PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -81,7 +82,7 @@ class Link:
                 "Elasticsearch no responde en {where} ({reason}); revise que esté en marcha y que "
                 "CGII_EVENTS sea correcto.",
                 where=self.where,
-                reason=str(error.message)[:200],
+                reason=why(error)[:200],
             ) from error
 
     def close(self) -> None:

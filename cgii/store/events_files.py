@@ -1,11 +1,13 @@
 """The folder of month files: who has which open, and what happens to a damaged one."""
 
 import os
+import re
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from cgii.base.errors import Unavailable
 from cgii.base.logs import logger
 from cgii.store import events_month
 from cgii.store.events_aside import (
+    MONTH,
     aside_bytes,
     aside_name,
     drop,
@@ -32,6 +35,7 @@ from cgii.store.events_plan import Plan
 from cgii.store.query_fields import comparable, values
 
 log = logger("store")
+_UNFINISHED = re.compile(rf"\.events-{MONTH}\.sqlite-[0-9a-f]{{16}}(?:-wal|-shm|-journal)?")
 _WRITERS_MAX = 3  # a month and its neighbours, which may all be locked at once
 _OPCODES_BETWEEN_LOOKS = 20_000  # some 2 ms; each look needs the lock of Python
 
@@ -271,6 +275,27 @@ class MonthFiles:
             return False
         sync_folder(self.folder)
         return True
+
+    def drop_unfinished(self, before: datetime) -> None:
+        """Delete what is left of processes that were killed while they made a month's file.
+
+        None is making one, for that is done with `names_stay`; but some network disks lock no
+        folder, so what changed after `before` stays. A second name of the finished month goes at
+        once: with it the month's room would not be free when the month is deleted.
+        """
+        left = [name for name in os.listdir(self.folder) if _UNFINISHED.fullmatch(name)]
+        if not left:
+            return
+        try:
+            with names_change(self.folder):
+                for name in left:
+                    path = self.folder / name
+                    with suppress(FileNotFoundError):
+                        found = path.stat()
+                        if found.st_nlink > 1 or found.st_mtime < before.timestamp():
+                            path.unlink()
+        except Unavailable as error:
+            log.error("what is left of event files not deleted", reason=str(error))
 
     def remove_if_whole(self, month: str, inode: int, events: int) -> bool:
         """Delete a month if it still has so many events and no other process has it open.

@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-from cgii.base import limits
+from cgii.base import clock, limits
 from cgii.base.errors import Invalid
 from cgii.base.logs import logger
 from cgii.model.event import Event
@@ -42,6 +42,7 @@ log = logger("store")
 _ID = re.compile(r"[0-9a-f]{32}")
 _FIRST, _LAST = -(2**63), 2**63 - 1
 _EDGE = timedelta(seconds=limits.MONTH_EDGE_SECONDS)
+_UNFINISHED = timedelta(seconds=limits.STORE_UNFINISHED_SECONDS)
 
 
 class SqliteEvents:
@@ -317,6 +318,7 @@ class SqliteEvents:
         """Delete the months that ended before; how many events went, of those that were counted."""
         gone = 0
         with self._write_lock:
+            self._files.drop_unfinished(clock.now() - _UNFINISHED)
             for month in self._files.kept_months():
                 if month < month_of(before):
                     gone += self._removed(month)

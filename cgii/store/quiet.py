@@ -1,5 +1,6 @@
 """Quiet windows: when an operator expects silence of a sensor or source, and why."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select
@@ -18,20 +19,25 @@ EVERY = ""
 LOCAL = "local"  # what the centre collects itself
 
 
+@dataclass(frozen=True)
+class Whose:
+    """Of whom silence is expected: a sensor, all of an entity's, or (EVERY and None) every one.
+
+    `source` is one of theirs, or EVERY.
+    """
+
+    sensor_key: str = EVERY
+    entity_id: int | None = None
+    source: str = EVERY
+
+
 def add_quiet_window(
-    act: Act,
-    *,
-    sensor_key: str,
-    source: str,
-    start: datetime,
-    end: datetime,
-    reason: str,
-    entity_id: int | None = None,
+    act: Act, whose: Whose, *, start: datetime, end: datetime, reason: str
 ) -> QuietWindow:
     """Expect silence from `start` to `end`, once.
 
-    Of a sensor, or of all of an entity's, or ("" and None) of every one; of a source, or of every
-    one (""). Raises Invalid, with the field, for a window that is over, too long, without a reason.
+    Raises Invalid, with the field, for a window that is over, too long, without a reason, or of a
+    sensor or an entity that is none. Which sources there are the caller knows.
     """
     if end <= start or end <= act.now:
         raise Invalid("El final debe ser posterior al comienzo y a este momento.", field="end")
@@ -41,35 +47,25 @@ def add_quiet_window(
             field="end",
             most=limits.QUIET_DAYS_MAX,
         )
-    window = QuietWindow(
-        sensor_key=sensor_key, entity_id=entity_id, source=source, start_at=start, end_at=end,
-        days="", reason=reason,
-    )  # fmt: skip
-    return _announced(act, window, start=start.isoformat(), end=end.isoformat())
+    window = QuietWindow(start_at=start, end_at=end, days="", reason=reason)
+    return _announced(act, whose, window, start=start.isoformat(), end=end.isoformat())
 
 
-def add_quiet_times(
-    act: Act,
-    *,
-    sensor_key: str,
-    source: str,
-    times: WeeklyTimes,
-    reason: str,
-    entity_id: int | None = None,
-) -> QuietWindow:
+def add_quiet_times(act: Act, whose: Whose, *, times: WeeklyTimes, reason: str) -> QuietWindow:
     """Expect silence at these times of every week, from now on until somebody ends it.
 
-    Of whom, and what it raises: as `add_quiet_window`.
+    What it raises: as `add_quiet_window`.
     """
     window = QuietWindow(
-        sensor_key=sensor_key, entity_id=entity_id, source=source, start_at=act.now, end_at=None,
-        days=times.days, opens=times.opens, closes=times.closes, reason=reason,
+        start_at=act.now, end_at=None, days=times.days, opens=times.opens, closes=times.closes,
+        reason=reason,
     )  # fmt: skip
-    return _announced(act, window, times=str(times))
+    return _announced(act, whose, window, times=str(times))
 
 
-def _announced(act: Act, window: QuietWindow, **when: str) -> QuietWindow:
-    window.reason, window.source = window.reason.strip(), window.source.strip()
+def _announced(act: Act, whose: Whose, window: QuietWindow, **when: str) -> QuietWindow:
+    window.reason, window.source = window.reason.strip(), whose.source.strip()
+    window.sensor_key, window.entity_id = whose.sensor_key, whose.entity_id
     entity_id = _entity_of(act.session, window)
     if len(window.source) > limits.RULE_ID_CHARS_MAX:
         raise Invalid("No hay una fuente con un nombre tan largo.", field="source")

@@ -34,6 +34,8 @@ DEFAULT_RANGE, WIDE_RANGE = "24h", "30d"
 # As many steps as make each of them a round length of time.
 STEPS = {"15m": 60, "1h": 60, "24h": 48, "7d": 56, "30d": 60}
 TOP_FIELDS = ("source", "event.action", "source.ip", "user.name", "host.name")
+YEARS = range(1600, 2200)  # of times that are asked for; a clock that is far off may have others
+YEAR = timedelta(days=365)
 EVENT_ID = re.compile(r'_id:"?([0-9a-f]{32})"?')
 PLAIN_NAME = re.compile(r"[^\w.@-]")
 
@@ -110,7 +112,7 @@ def _unreadable(name: str, text: str) -> Invalid:
         )
     return Invalid(
         "No se entiende la fecha «{text}» de «{name}»; escriba una como 2026-11-22T10:05, de los "
-        "años 1970 a 2199.",
+        "años 1600 a 2199.",
         field=name,
         text=text[:40],
         name=name,
@@ -123,7 +125,7 @@ def read_moment(text: str) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if not 1970 <= moment.year < 2200:
+    if moment.year not in YEARS:
         return None
     return (moment.replace(tzinfo=LA_PAZ) if moment.tzinfo is None else moment).astimezone(UTC)
 
@@ -239,12 +241,13 @@ class Line:
     message: str
 
 
-def line_of(event: Event) -> Line:
-    """The columns of an event."""
+def line_of(event: Event, now: datetime) -> Line:
+    """The columns of an event; the year stands there if it is not this one."""
     at = local(event.at)
+    year = "" if at.year == local(now).year else f" {at.year}"
     return Line(
         event,
-        day=f"{at.day} {MONTHS[at.month - 1]}",
+        day=f"{at.day} {MONTHS[at.month - 1]}{year}",
         clock=f"{at:%H:%M:%S}" + (f".{at.microsecond // 1000:03d}" if at.microsecond else ""),
         host=_first(event.ecs.get("host.name")),
         user=_first(event.ecs.get("user.name")),
@@ -267,8 +270,9 @@ def histogram_spec(hunt: Hunt, buckets: tuple[Bucket, ...]) -> dict[str, Any]:
     step = buckets[1].start - buckets[0].start if len(buckets) > 1 else timedelta(minutes=1)
     whole = step * len(buckets)
     starts = [bucket.start for bucket in buckets]
-    ends = [*starts[1:], starts[-1] + step]
-    here = replace(hunt, range=OWN_RANGE)
+    # Open ends stay open: a store may have put what is far from all others into the outer bars.
+    lows = [starts[0] if hunt.start else None, *starts[1:]]
+    highs = [*starts[1:], starts[-1] + step if hunt.end else None]
     return {
         "kind": "column",
         "unit": "count",
@@ -279,16 +283,27 @@ def histogram_spec(hunt: Hunt, buckets: tuple[Bucket, ...]) -> dict[str, Any]:
                 "color": "--chart-main",
                 "values": [bucket.count for bucket in buckets],
                 "urls": [
-                    replace(here, start=start, end=end).url() if bucket.count else ""
-                    for bucket, start, end in zip(buckets, starts, ends, strict=True)
+                    _narrowed(hunt, low, high) if bucket.count else ""
+                    for bucket, low, high in zip(buckets, lows, highs, strict=True)
                 ],
             }
         ],
     }
 
 
+def _narrowed(hunt: Hunt, start: datetime | None, end: datetime | None) -> str:
+    """The address of the same search in these times; empty if no address can have them."""
+    if start is None and end is None:
+        return hunt.url()
+    if any(one is not None and local(one).year not in YEARS for one in (start, end)):
+        return ""
+    return replace(hunt, range=OWN_RANGE, start=start, end=end).url()
+
+
 def _axis_text(moment: datetime, step: timedelta, whole: timedelta) -> str:
     at = local(moment)
+    if whole >= YEAR:
+        return f"{at.day} {MONTHS[at.month - 1]} {at.year}"
     if step >= timedelta(days=1):
         return f"{at.day} {MONTHS[at.month - 1]}"
     clock = f"{at:%H:%M:%S}" if step < timedelta(minutes=1) else f"{at:%H:%M}"

@@ -20,7 +20,7 @@ from cgii.model.entities import Entity
 from cgii.model.records import Job, Sensor, SourceVolume
 from cgii.model.silence import QuietWindow, SourceSilence
 from cgii.silence import JOB, Looked, check_silence
-from cgii.store.quiet import add_quiet_times, add_quiet_window, end_quiet_window
+from cgii.store.quiet import Whose, add_quiet_times, add_quiet_window, end_quiet_window
 from tests.make import make_entity
 
 NOON = datetime.fromisoformat("2026-11-18T16:00:00+00:00")  # a Wednesday in La Paz
@@ -76,15 +76,15 @@ class Site:
             act = self.centre.act(session)
             chosen = self.key if key is None else key
             return add_quiet_window(
-                act, sensor_key=chosen, source="", start=start, end=end, reason="cambio de equipo"
+                act, Whose(chosen), start=start, end=end, reason="cambio de equipo"
             ).id
 
     def pause_weekly(self, days: str, opens: str = "", closes: str = "", **whose: Any) -> int:
         """Announce a pause of every week; of the sensor, unless somebody else is named."""
         with self.centre.database.transaction() as session:
             return add_quiet_times(
-                self.centre.act(session), times=weekly_times(days, opens, closes),
-                reason="se apaga", **({"sensor_key": self.key, "source": ""} | whose),
+                self.centre.act(session), Whose(**({"sensor_key": self.key} | whose)),
+                times=weekly_times(days, opens, closes), reason="se apaga",
             ).id  # fmt: skip
 
 
@@ -365,7 +365,7 @@ def test_one_pause_of_an_entity_is_for_its_sensors(site: Site) -> None:
     site.now = NOON
     with site.centre.database.transaction() as session:
         add_quiet_window(
-            site.centre.act(session), sensor_key="", entity_id=site.entity_id, source="",
+            site.centre.act(session), Whose(entity_id=site.entity_id),
             start=NOON, end=NOON + 3 * HOUR, reason="corte de luz",
         )  # fmt: skip
 

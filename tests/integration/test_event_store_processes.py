@@ -1,12 +1,15 @@
 """Several processes with one event store, and processes that are killed while they write."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from cgii.store.events import EventQuery, open_events
-from tests.event_oracle import make_event
+from tests.event_oracle import NOON, make_event
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,6 +24,20 @@ for begin in range(int(sys.argv[2]), int(sys.argv[3]), 25):
     batch = [make_event(seq, at=make_event(seq % 60).at) for seq in range(begin, begin + 50)]
     new = store.write(batch)
     print(begin, new, flush=True)
+"""
+
+
+# Dies in the middle of making a month's file, or when it has its name and the other is still there.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from cgii.store import events_month
+from cgii.store.events import open_events
+from tests.event_oracle import make_event
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(events_month, "unlink", die) if sys.argv[2] == "named" else setattr(os, "link", die)
+open_events("", Path(sys.argv[1])).write([make_event(1)])
 """
 
 
@@ -48,6 +65,34 @@ def test_two_processes_write_one_store_while_a_third_reads(tmp_path: Path) -> No
         assert writer.returncode == 0
         new += sum(int(line.split()[1]) for line in output.splitlines())
     assert new == store.count(EventQuery("line")) == store.stats().events == 3_025
+
+
+def test_what_a_process_killed_while_it_makes_a_month_leaves_is_deleted(tmp_path: Path) -> None:
+    store = open_events("", tmp_path)
+    long_ago = NOON - timedelta(days=9_999)
+
+    def killed(how: str) -> Path:
+        command = [sys.executable, "-c", KILLED, str(tmp_path), how]
+        assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+        (left,) = (path for path in tmp_path.iterdir() if path.name.startswith("."))
+        return left
+
+    left = killed("unnamed")
+    store.prune(long_ago)
+    assert left.exists()  # another process might be making it
+    beside = Path(f"{left}-wal")
+    beside.touch()
+    for path in (left, beside):
+        os.utime(path, (0, 0))
+    store.prune(long_ago)
+    assert list(tmp_path.iterdir()) == []
+
+    left = killed("named")
+    assert store.write([make_event(2)]) == 1
+    store.prune(long_ago)
+    assert not left.exists()
+    assert store.write([make_event(1), make_event(3)]) == 2
+    assert open_events("", tmp_path).count(EventQuery()) == 3
 
 
 def test_a_writer_killed_at_any_moment_loses_nothing_it_had_told(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_a_mail_goes_over_tls_to_a_server_we_trust(
 
 def test_a_server_with_a_strange_certificate_gets_no_mail(tmp_path: Path) -> None:
     with servers.smtp(_context(_certificate(tmp_path))) as inbox:
-        with pytest.raises(Unavailable, match="certificate"):
+        with pytest.raises(Unavailable, match="certificado"):
             mailer(inbox, mail_tls=True).send(MAIL, now=NOW)
         assert inbox.mails == []
 

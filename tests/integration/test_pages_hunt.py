@@ -6,7 +6,8 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 
@@ -84,6 +85,25 @@ def test_a_field_and_a_time_narrow(pages: Pages) -> None:
     assert counted(browser.get("/busqueda?q=usuario:root").text) == COUNT // 4
     assert counted(browser.get("/busqueda?rango=1h").text) == 12
     assert counted(browser.get("/busqueda?rango=todo").text) == COUNT + 1
+
+
+def test_events_of_clocks_that_are_far_off_have_their_year_and_are_reached(pages: Pages) -> None:
+    far = [datetime(year, 1, 2, 12, tzinfo=UTC) for year in (1601, 2024, 9999)]
+    pages.centre.events.write(
+        [
+            replace(make_event(950 + n, at, **{"event.action": "far"}), received_at=NOW)
+            for n, at in enumerate(far)
+        ]
+    )
+    browser = enter(pages)
+
+    text = browser.get("/busqueda?rango=todo&q=event.action:far").text
+    assert [day in text for day in ("2 ene 1601", "2 ene 2024", "2 ene 9999")] == [True] * 3
+    text = browser.get("/busqueda?rango=todo").text
+    (spec,) = map(json.loads, re.findall("data-spec='([^']*)'", text))
+    assert spec["categories"][0].endswith(" 1830")
+    urls = [url for url in spec["series"][0]["urls"] if url]
+    assert [counted(browser.get(url).text) for url in urls] == [1, 1, COUNT + 1, 1]
 
 
 def test_a_wrong_search_is_explained_beside_the_box_and_kept(pages: Pages) -> None:

@@ -10,6 +10,7 @@ import orjson
 from cgii.base import limits, logs
 from cgii.base.counters import EVENTS_DROPPED
 from cgii.base.errors import Unavailable
+from cgii.base.reasons import why
 from cgii.collect import gaps
 from cgii.collect.inputs.following import wait
 from cgii.collect.inputs.outlet import Outlet
@@ -40,7 +41,7 @@ class Netflow:
                 "No se puede escuchar NetFlow en {host}:{port}: {reason}. Elija otro puerto.",
                 host=self.host,
                 port=self.port,
-                reason=error.strerror or str(error),
+                reason=why(error),
             ) from error
         try:
             found = transport.get_extra_info("socket")

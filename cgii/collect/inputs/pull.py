@@ -11,6 +11,7 @@ import orjson
 from cgii.base import limits, logs
 from cgii.base.errors import CgiiError, Invalid, Unavailable
 from cgii.base.ids import digest
+from cgii.base.reasons import why
 from cgii.collect.inputs.follow import Position
 from cgii.collect.inputs.following import wait
 from cgii.collect.inputs.outlet import Outlet, short
@@ -70,9 +71,8 @@ class Pull:
             try:  # each time: tokens are renewed
                 token = self.token_file.read_text(encoding="utf-8-sig").strip()
             except (OSError, UnicodeDecodeError) as error:
-                why = getattr(error, "strerror", None) or "no es un texto en UTF-8"
                 raise Unavailable(
-                    "No se puede leer {path}: {why}.", path=self.token_file, why=why
+                    "No se puede leer {path}: {why}.", path=self.token_file, why=why(error)
                 ) from error
             headers[self.auth_header] = self.auth_prefix + token
         return headers

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cgii.base import limits, logs
 from cgii.base.errors import Unavailable
+from cgii.base.reasons import why
 from cgii.collect.definition import Definitions
 from cgii.collect.inputs.outlet import Outlet
 from cgii.collect.inputs.syslog import TcpSyslog
@@ -99,7 +100,7 @@ def _bound(host: str, port: int) -> socket.socket:
             "No se puede escuchar syslog con TLS en {host}:{port}: {reason}. Elija otro puerto.",
             host=host,
             port=port,
-            reason=error.strerror or str(error),
+            reason=why(error),
         ) from error
     listening.setblocking(False)
     return listening

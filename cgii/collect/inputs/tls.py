@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cgii.base import logs
 from cgii.base.errors import Invalid
+from cgii.base.reasons import why
 
 log = logs.logger("collect")
 
@@ -45,7 +46,7 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
         raise Invalid(
             "El certificado {path} o su clave no sirven: {reason}.",
             path=files.certificate,
-            reason=getattr(error, "reason", None) or getattr(error, "strerror", None) or error,
+            reason=why(error),
         ) from error
     return context
 

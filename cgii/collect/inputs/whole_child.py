@@ -14,6 +14,7 @@ import orjson
 
 from cgii.base import limits
 from cgii.base.errors import Unavailable
+from cgii.base.reasons import why
 from cgii.collect.child import ENVIRONMENT, search_path
 
 CHILD = "cgii.collect.whole_files"
@@ -98,7 +99,7 @@ async def run_child(
             limit=limits.WHOLE_ANSWER_BYTES_MAX,
         )
     except OSError as error:
-        raise Unavailable("No se puede iniciar un proceso: {why}.", why=error.strerror) from error
+        raise Unavailable("No se puede iniciar un proceso: {why}.", why=why(error)) from error
     assert child.stdout is not None, "it was started with a pipe"
     try:
         async for answer in _answers(child.stdout):

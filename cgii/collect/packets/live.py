@@ -6,6 +6,7 @@ import struct
 
 from cgii.base import clock, limits
 from cgii.base.errors import CgiiError, Unavailable
+from cgii.base.reasons import why
 from cgii.collect.packets import filters
 from cgii.collect.packets.captures import SECOND, Frame
 from cgii.collect.packets.decode import ETHERNET
@@ -41,7 +42,7 @@ class Interface:
             raise Unavailable(
                 "No se puede capturar en {name}: {reason}.",
                 name=name,
-                reason=error.strerror or str(error),
+                reason=why(error),
             ) from error
         except CgiiError:
             self.close()

@@ -1,7 +1,7 @@
 """Administration of silence: sources that fell silent, and when silence is expected."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from cgii.base.calendar import WorkingCalendar
 from cgii.base.errors import Invalid
 from cgii.base.labels import labels
 from cgii.base.weekly import weekly_times
+from cgii.centre import Centre
 from cgii.model.entities import Entity
 from cgii.model.people import User
 from cgii.model.records import Sensor
@@ -22,6 +23,7 @@ from cgii.model.silence import QuietWindow, SourceSilence
 from cgii.respond.policies import load_policies
 from cgii.store.quiet import (
     LOCAL,
+    Whose,
     add_quiet_times,
     add_quiet_window,
     end_quiet_window,
@@ -95,22 +97,26 @@ def silence_list(
     request: Request, session: CurrentSession, user: CurrentUser, centre: TheCentre
 ) -> Response:
     """Silences, those that last and those that ended, and the pauses that are announced."""
-    names = _names(session, user)
+    sensors = _sensors(session, user)
+    names = {key: row.name for key, row in sensors.items()}
+    names |= {LOCAL: gettext("El propio centro"), "": gettext("Todos los sensores")}
     listing, query = _listing(names), visible(user, SourceSilence)
     file = export(session, listing, query, request, name="silencios")
     if file is not None:
         return file
     shown = show(session, listing, query, request)
     now, calendar = centre.clock(), load_policies(centre.settings.site).calendar
-    windows, departments = _windows(session, user, now), _departments(session, user)
-    lasting = set()
+    windows, lasting, whose = _windows(session, user, now), set(), {}
     for row in windows:
-        own = row.entity.department if row.entity else departments.get(row.sensor_key)
-        if _lasts(row, now, replace(calendar, department=own or calendar.department)):
+        sensor = sensors.get(row.sensor_key)
+        entity = row.entity or (sensor.entity if sensor else None)
+        if _lasts(row, now, calendar.of(entity.department if entity else "")):
             lasting.add(row.id)
+        own = _of_entity(row.entity) if row.entity else names.get(row.sensor_key)
+        whose[row.id] = own or row.sensor_key
     return render(
         request, "admin/silences.html",
-        list=shown, names=names, windows=windows, lasting=lasting,
+        list=shown, names=names, windows=windows, whose=whose, lasting=lasting,
     )  # fmt: skip
 
 
@@ -133,10 +139,10 @@ def _lasts(row: QuietWindow, now: datetime, calendar: WorkingCalendar) -> bool:
     return row.times is None or row.times.touches(now, now + timedelta(seconds=1), calendar)
 
 
-def _departments(session: Session, user: User) -> dict[str, str]:
-    """Whose holidays a sensor's entity has, by the sensor's key."""
-    rows = visible(user, Sensor).join(Entity).with_only_columns(Sensor.id, Entity.department)
-    return {f"sensor:{sensor_id}": department for sensor_id, department in session.execute(rows)}
+def _sensors(session: Session, user: User) -> dict[str, Sensor]:
+    """All of them, by key."""
+    rows = session.scalars(visible(user, Sensor).options(joinedload(Sensor.entity)))
+    return {f"sensor:{row.id}": row for row in rows}
 
 
 @router.get("/nueva", dependencies=[require("admin.edit")])
@@ -157,18 +163,8 @@ def announce(
     around = _around(act.session, user, centre.definitions.by_name)
     with redo(request, "admin/quiet.html", form=form, **around):
         data = form.data()
-        if data.source:
-            centre.definitions.check(data.source)
-        sensor_key, entity_id = _whose(data.sensor)
-        add_quiet_window(
-            act,
-            sensor_key=sensor_key,
-            entity_id=entity_id,
-            source=data.source,
-            start=data.start,
-            end=data.end,
-            reason=data.reason,
-        )
+        whose = _whose(centre, data.sensor, data.source)
+        add_quiet_window(act, whose, start=data.start, end=data.end, reason=data.reason)
     return redirect(request, PLACE, toast=Toast(gettext("La pausa quedó anunciada.")))
 
 
@@ -190,17 +186,9 @@ def announce_weekly(
     around = _around(act.session, user, centre.definitions.by_name)
     with redo(request, "admin/quiet_weekly.html", form=form, **around):
         data = form.data()
-        if data.source:
-            centre.definitions.check(data.source)
-        sensor_key, entity_id = _whose(data.sensor)
-        add_quiet_times(
-            act,
-            sensor_key=sensor_key,
-            entity_id=entity_id,
-            source=data.source,
-            times=weekly_times(data.days, data.opens, data.closes),
-            reason=data.reason,
-        )
+        whose = _whose(centre, data.sensor, data.source)
+        times = weekly_times(data.days, data.opens, data.closes)
+        add_quiet_times(act, whose, times=times, reason=data.reason)
     return redirect(request, PLACE, toast=Toast(gettext("La pausa vale cada semana desde ahora.")))
 
 
@@ -211,19 +199,16 @@ def end(request: Request, act: CurrentAct, user: CurrentUser, window_id: int) ->
     return redirect(request, PLACE, toast=Toast(gettext("La pausa terminó.")))
 
 
-def _names(session: Session, user: User) -> dict[str, str]:
-    names = {f"sensor:{row.id}": row.name for row in session.scalars(visible(user, Sensor))}
-    return names | {LOCAL: gettext("El propio centro"), "": gettext("Todos los sensores")}
-
-
-def _whose(chosen: str) -> tuple[str, int | None]:
-    """The key of a sensor, or the id of an entity, that the form has. Raises Invalid."""
+def _whose(centre: Centre, chosen: str, source: str) -> Whose:
+    """Of the sensor or entity, and the source, that the form has. Raises Invalid."""
+    if source:
+        centre.definitions.check(source)
     if not chosen.startswith(OF_ENTITY):
-        return ("" if chosen == EVERY else chosen), None
+        return Whose("" if chosen == EVERY else chosen, source=source)
     entity_id = read_id(chosen.removeprefix(OF_ENTITY))
     if entity_id is None:
         raise Invalid("No existe esa entidad.", field="sensor")
-    return "", entity_id
+    return Whose(entity_id=entity_id, source=source)
 
 
 def _around(session: Session, user: User, sources: Mapping[str, object]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
@@ -81,7 +82,7 @@ def hunt_page(
         told = warnings(centre.events.gaps(query), page.unreadable)
     except (Invalid, Unavailable) as error:
         problem, status = sentence(error), error.status
-    lines = [line_of(event) for event in page.events]
+    lines = [line_of(event, centre.clock()) for event in page.events]
     return render(
         request,
         "hunt/hunt.html",
@@ -203,7 +204,14 @@ def event_page(
     request: Request, session: CurrentSession, user: CurrentUser, centre: TheCentre, event_id: str
 ) -> Response:
     """One event, whole."""
-    return _event(request, session, user, "hunt/event.html", event=_find(centre, user, event_id))
+    return _event(
+        request,
+        session,
+        user,
+        "hunt/event.html",
+        event=_find(centre, user, event_id),
+        now=centre.clock(),
+    )
 
 
 @router.get("/{event_id}/panel", dependencies=[require("search.see")])
@@ -211,18 +219,25 @@ def event_panel(
     request: Request, session: CurrentSession, user: CurrentUser, centre: TheCentre, event_id: str
 ) -> Response:
     """One event in the drawer; its links widen or narrow the search that is on the screen."""
-    return _event(request, session, user, "hunt/panel.html", event=_find(centre, user, event_id))
+    return _event(
+        request,
+        session,
+        user,
+        "hunt/panel.html",
+        event=_find(centre, user, event_id),
+        now=centre.clock(),
+    )
 
 
 def _event(
-    request: Request, session: Session, user: User, template: str, *, event: Event
+    request: Request, session: Session, user: User, template: str, *, event: Event, now: datetime
 ) -> Response:
     sensor = session.scalar(visible(user, Sensor).where(Sensor.id == event.sensor_id))
     return render(
         request,
         template,
         event=event,
-        line=line_of(event),
+        line=line_of(event, now),
         facts=facts_of(event),
         hunt=_hunt_on_screen(request),
         entity=_entities(session, user, (event,)).get(event.entity_id or 0),
@@ -294,7 +309,7 @@ def _as_csv(pages: Iterator[tuple[Event, ...]], names: Mapping[int, str]) -> Ite
 
 
 def _row(event: Event, entity: str) -> tuple[Value, ...]:
-    line = line_of(event)
+    line = line_of(event, event.received_at)
     names = ("event.action", "event.outcome")
     return (
         event.at,

@@ -1,6 +1,7 @@
 """The listener delivers every line once and keeps what could not be delivered."""
 
 import asyncio
+import errno
 import socket
 from pathlib import Path
 
@@ -252,9 +253,15 @@ class Failing:
         await stop.wait()
 
 
-@pytest.mark.parametrize("error", [Unavailable("No hay interfaz."), OSError(5, "mal")])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Unavailable("No hay interfaz."), "No hay interfaz."),
+        (OSError(errno.EACCES, "Permission denied", "/a.log"), "/a.log: no hay permiso"),
+    ],
+)
 def test_an_input_that_cannot_start_is_told_once_and_tried_again_beside_the_others(
-    tmp_path: Path, error: Exception
+    tmp_path: Path, error: Exception, said: str
 ) -> None:
     path = tmp_path / "auth.log"
     path.write_text("one\n")
@@ -268,7 +275,7 @@ def test_an_input_that_cannot_start_is_told_once_and_tried_again_beside_the_othe
 
     told, *others = sorted(asyncio.run(run()).lines, reverse=True)
     assert others == [b"one", b"at last"]
-    assert orjson.loads(told)["detail"] == str(error)
+    assert orjson.loads(told)["detail"] == said
 
 
 def test_a_mistake_in_an_input_and_a_port_that_is_taken_are_seen() -> None:

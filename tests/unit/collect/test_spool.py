@@ -269,7 +269,7 @@ def test_a_full_disk_leaves_nothing_half_written(
     original = os.write
     with monkeypatch.context() as patch:
         patch.setattr("cgii.collect.spool.os.write", write_some)
-        with pytest.raises(Unavailable, match="No space left"):
+        with pytest.raises(Unavailable, match="no queda espacio"):
             spool.append(b"two", 1)
     spool.append(b"three", 1)
 
