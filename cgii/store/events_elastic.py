@@ -20,7 +20,13 @@ from cgii.store.event_shapes import (
     TopValue,
     months_too_many,
 )
-from cgii.store.events_elastic_blocks import closed, must_be_open, must_read_refused, must_take
+from cgii.store.events_elastic_blocks import (
+    closed,
+    is_blocked,
+    must_be_open,
+    must_read_refused,
+    must_take,
+)
 from cgii.store.events_elastic_link import Link, reason_of, refusal
 from cgii.store.events_elastic_read import (
     Cursor,
@@ -248,7 +254,9 @@ class ElasticEvents:
         return int(gone)
 
     def _prune_refused(self, before: datetime) -> int:
-        """What was set aside goes when its month would have gone."""
+        """What was set aside goes when its month would have gone, or later, when that can be."""
+        if is_blocked(self._link, self._link.refused):  # on a full disk whole indices must go
+            return 0
         old = {"range": {"received_at": {"lt": before.isoformat()}}}
         try:
             with self._link.asking() as client:

@@ -48,14 +48,18 @@ def must_read_refused(link: Link) -> None:
         raise _is_closed(link.refused)
 
 
+def is_blocked(link: Link, index: str) -> bool:
+    """Whether one of our indices takes nothing now."""
+    return any("write" in block["levels"] for block in _on(link, index).values())
+
+
 def must_take(link: Link, now: datetime) -> None:
     """Raise Unavailable when what is received now would not be taken."""
-    blocks = _blocks(link)
     index = link.index_of(month_of(now))
-    own = blocks.get("indices", {}).get(index, {})
-    if _CLOSED in own:
+    blocks = _on(link, index)
+    if _CLOSED in blocks:
         raise _is_closed(index)
-    for block in (*blocks.get("global", {}).values(), *own.values()):
+    for block in blocks.values():
         if "write" in block["levels"]:
             raise refusal(403, (_BLOCKED, block["description"]))
     if lacking := _lacking_rights(link):
@@ -83,6 +87,12 @@ def _lacking_rights(link: Link) -> list[str]:
 
 def _is_closed(index: str) -> Unavailable:
     return refusal(400, ("index_closed_exception", index))
+
+
+def _on(link: Link, index: str) -> Mapping[str, Any]:
+    """What holds for one index, by number."""
+    blocks = _blocks(link)
+    return {**blocks.get("global", {}), **blocks.get("indices", {}).get(index, {})}
 
 
 def _blocks(link: Link) -> Mapping[str, Any]:

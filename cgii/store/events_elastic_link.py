@@ -18,6 +18,7 @@ from cgii.base import limits
 from cgii.base.errors import Invalid, Unavailable
 from cgii.store.event_shapes import Access
 
+_NO_DATA = ("no_shard_available_action_exception", "unavailable_shards_exception")
 _ACTION = re.compile(r"^action \[([^\]]+)\] is unauthorized")
 _PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}")
 ABSENT = ("index_not_found_exception", "index_closed_exception")  # asked for documents by id
@@ -81,7 +82,12 @@ class Link:
                 raise
             raise refusal(error.status_code, reason_of(error.body)) from error
         except ConnectionTimeout as error:
-            raise too_slow() from error
+            raise Unavailable(
+                "Elasticsearch no respondió en {where} dentro de {seconds} segundos: está muy "
+                "ocupado, o le faltan los datos de un índice (mire GET /_cluster/health).",
+                where=self.where,
+                seconds=limits.ELASTIC_SECONDS_MAX,
+            ) from error
         except TransportError as error:
             raise Unavailable(
                 "Elasticsearch no responde en {where} ({reason}); revise que esté en marcha y que "
@@ -194,6 +200,12 @@ def refusal(status: int, told: tuple[str, str]) -> Unavailable:
             "Elasticsearch no admite la cuenta del centro ({status}); revise CGII_EVENTS_USER, "
             "CGII_EVENTS_PASSWORD o CGII_EVENTS_API_KEY y sus privilegios.",
             status=f"{status}, {action[1]}" if action else status,
+        )
+    if kind in _NO_DATA:
+        return Unavailable(
+            "A Elasticsearch le faltan los datos de un índice ({reason}); espere a que vuelva el "
+            "nodo que los tiene, o recupérelos de una instantánea.",
+            reason=reason,
         )
     if status in (429, 503):
         return Unavailable(

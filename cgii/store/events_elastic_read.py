@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
-from elasticsearch import ApiError, BadRequestError, NotFoundError
+from elasticsearch import ApiError, BadRequestError, ConnectionTimeout, NotFoundError
 
 from cgii.base import limits
+from cgii.base.errors import Unavailable
 from cgii.model.event import Event
 from cgii.store.elastic_document import ALL_FIELDS
 from cgii.store.event_shapes import EventQuery
@@ -271,12 +272,17 @@ class Question:
             raise too_slow()
         if "pit" not in asked:
             asked |= {"index": self._link.months, "ignore_unavailable": True}
-        with self._link.asking() as client:
-            found = client.options(request_timeout=left + _GRACE_SECONDS).search(
-                timeout=f"{int(left * 1_000) + 1}ms",
-                allow_partial_search_results=False,
-                **asked,
-            )
+        try:
+            with self._link.asking() as client:
+                found = client.options(request_timeout=left + _GRACE_SECONDS).search(
+                    timeout=f"{int(left * 1_000) + 1}ms",
+                    allow_partial_search_results=False,
+                    **asked,
+                )
+        except Unavailable as error:
+            if isinstance(error.__cause__, ConnectionTimeout):
+                raise too_slow() from error
+            raise
         if found.body.get("timed_out"):
             raise too_slow()
         return dict(found.body)

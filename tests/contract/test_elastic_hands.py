@@ -9,6 +9,7 @@ from urllib.error import HTTPError
 import pytest
 from typer.testing import CliRunner
 
+from cgii.base import limits
 from cgii.base.errors import Unavailable
 from cgii.base.settings import Settings
 from cgii.centre import build as build_centre
@@ -99,10 +100,10 @@ def test_a_closed_index_of_the_refused_stops_no_search(store: EventStore, elasti
         lambda: store.write([event]),
         lambda: store.get(NOBODY),
         lambda: store.refused([NOBODY]),
-        lambda: store.prune(OCTOBER),
     ):
         with pytest.raises(Unavailable, match="refused está cerrado"):
             question()
+    assert store.prune(NOON) == 5
     ask(elastic_url, "POST", "{}-refused/_open?wait_for_active_shards=1")
     assert store.write([event]) == 1
     assert store.refused([event.id]) == {event.id}
@@ -181,6 +182,35 @@ def test_what_was_refused_goes_with_its_month_also_for_want_of_room(
     assert store.refused([event.id]) == {event.id}
     assert store.shrink(1, NOON + timedelta(days=31)) == 4
     assert store.stats().set_aside == ()
+
+
+def test_a_full_disk_that_holds_what_was_refused_does_not_hold_the_months(
+    store: EventStore, elastic_url: str
+) -> None:
+    event = bad(elastic_url)
+    assert store.write([event]) == 1
+    full = {"index.blocks.read_only_allow_delete": True}
+    for index in (MONTH, "{}-refused"):
+        ask(elastic_url, "PUT", f"{index}/_settings", full)
+    assert store.shrink(1, NOON + timedelta(days=31)) == 8
+    assert store.prune(NOON + timedelta(days=31)) == 0
+    ask(elastic_url, "PUT", "{}-refused/_settings", dict.fromkeys(full))
+    assert store.prune(NOON + timedelta(days=31)) == 1
+
+
+def test_an_index_without_its_data_is_no_slow_search(
+    store: EventStore, elastic_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(elastic_url, "DELETE", "{}-events-2026-10")
+    nowhere = {"settings": {"index.routing.allocation.require._name": "nobody"}}
+    ask(elastic_url, "PUT", "{}-events-2026-10?wait_for_active_shards=0", nowhere)
+    monkeypatch.setattr(limits, "ELASTIC_SECONDS_MAX", 1)
+    other = open_events(elastic_url, Path())
+    with pytest.raises(Unavailable, match="le faltan los datos de un índice"):
+        other.get(NOBODY)
+    with pytest.raises(Unavailable, match="dentro de 1 segundos: está muy ocupado, o le faltan"):
+        other.count(EventQuery())
+    other.close()
 
 
 @pytest.mark.parametrize(
