@@ -73,6 +73,8 @@ class ElasticEvents:
         tree, after = understood(query), _read_cursor(query.after)
         if after is None:
             make_ready(self._link, tree)
+        else:
+            must_be_open(self._link, *stretch(tree))
         rows = answer(self._link, tree, lambda asked: asked.page(size + 1, after))
         events = tuple(event for _, event in rows[:size])
         last = rows[size - 1][0] if len(rows) > size else None

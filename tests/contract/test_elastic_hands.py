@@ -91,6 +91,20 @@ def test_a_closed_month_stops_the_questions_about_it_and_no_others(
     assert store.count(EventQuery()) == 5
 
 
+def test_a_month_that_is_closed_meanwhile_is_not_left_out_of_what_follows(
+    store: EventStore, elastic_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SCAN_ROWS", 2)
+    page = store.search(EventQuery(size=2))
+    given = store.scan(EventQuery())
+    next(given)
+    ask(elastic_url, "POST", "{}-events-2026-10/_close")
+    with pytest.raises(Unavailable, match="está cerrado"):
+        store.search(EventQuery(size=2, after=page.after))
+    with pytest.raises(Unavailable, match="está cerrado"):
+        list(given)
+
+
 def test_a_closed_index_of_the_refused_stops_no_search(store: EventStore, elastic_url: str) -> None:
     event = bad(elastic_url)
     ask(elastic_url, "POST", "{}-refused/_close")
