@@ -40,6 +40,8 @@ from cgii.store.audit import AuditTrail
 from cgii.store.database import Database
 from cgii.store.events import Access, EventStore, open_events
 
+_EVENTS_OWNER = "owner of events"  # sealed: the name of this centre where others may read it
+
 
 class OtherContent:
     """What analysts may change besides rules; each kind is read when it is first asked for."""
@@ -117,7 +119,7 @@ class Centre:
         self.secret = _secret(settings)
         self.trail = AuditTrail(self.secret)
         self.database = Database(settings.database_url)
-        self.events: EventStore = _events(settings)
+        self.events: EventStore = _events(settings, owner=self.trail.seal(_EVENTS_OWNER)[:32])
         self._rules = RuleWatch(self.database, settings.site, cache=settings.data / FOLDER, now=now)
         self._others = OtherContent(settings.site)
         self.indicators = IndicatorWatch(self.database, now)
@@ -237,14 +239,14 @@ def _is_in_use(database: Database) -> bool:
         return any(session.scalar(select(table.id).limit(1)) for table in (Entity, Sensor))
 
 
-def _events(settings: Settings) -> EventStore:
+def _events(settings: Settings, *, owner: str) -> EventStore:
     access = Access(
         user=settings.events_user,
         password=settings.events_password.get_secret_value(),
         api_key=settings.events_api_key.get_secret_value(),
         authority=settings.events_ca,
     )
-    return open_events(settings.events, settings.data / "events", access)
+    return open_events(settings.events, settings.data / "events", access, owner)
 
 
 def _secret(settings: Settings) -> bytes:

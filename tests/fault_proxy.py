@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 # What can be done to a request: an answer of our own, or a connection that is cut before or after
@@ -21,7 +22,7 @@ class Proxy:
     """Where it listens; `faults` are used up by bulk requests one after the other.
 
     `before` is called before each bulk request is passed on. `is_elastic` off makes every answer
-    that of some other program.
+    that of some other program. `answers` has what is said, with status 200, to a path of that end.
     """
 
     url: str = ""
@@ -29,6 +30,7 @@ class Proxy:
     always: Fault | None = None
     before: Callable[[], None] = lambda: None
     is_elastic: bool = True
+    answers: dict[str, Any] = field(default_factory=dict)
     bulks: int = 0
 
 
@@ -44,6 +46,10 @@ def fault_proxy(server_url: str) -> Iterator[Proxy]:
         def _pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             fault: Fault | None = None
+            for end, told in proxy.answers.items():
+                if self.path.endswith(end):
+                    self._answer(200, json.dumps(told).encode())
+                    return
             if "/_bulk" in self.path:
                 proxy.bulks += 1
                 proxy.before()

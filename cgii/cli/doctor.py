@@ -64,9 +64,23 @@ def _events(centre: centres.Centre) -> Finding:
         kept += f", {stats.size_bytes / GIB:.1f} de {settings.events_keep_gib:g} GiB"
     wrong = _left_behind(settings.data / "events") if settings.events else ""
     if stats.set_aside:
-        wrong += f"; dañados o rechazados, y apartados: {', '.join(stats.set_aside)}"
+        first = stats.set_aside[0].split()[0]
+        wrong += (
+            f"; dañados o rechazados, y apartados: {', '.join(stats.set_aside)}: corregida la "
+            f"causa, devuélvalos con `cgii restore-events {first}`"
+        )
     if stats.unusable:
         wrong += f"; no se pueden usar (permisos, disco): {', '.join(stats.unusable)}"
+    if stats.strangers:
+        wrong += (
+            f"; en los mismos índices escriben otros centros ({stats.strangers}), y cada uno ve "
+            "los eventos de los demás como de sus entidades: dele a cada uno su propio prefijo en "
+            "CGII_EVENTS"
+        )
+    try:
+        centre.events.must_take(centre.clock())
+    except Unavailable as error:
+        wrong += f"; {error}"
     if wrong:
         return Finding("eventos", False, kept + wrong)
     if most and stats.size_bytes > most:

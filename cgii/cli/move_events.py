@@ -66,7 +66,7 @@ def _tell(compared: list[Comparison]) -> bool:
         if one.refused:
             typer.echo(
                 f"  {one.refused} rechazados por el índice, que ninguna búsqueda encuentra; este "
-                "mes no se borra (vea `cgii doctor`)"
+                "mes no se borra (`cgii doctor` dice cómo devolverlos)"
             )
         if one.unreadable:
             typer.echo(

@@ -1,5 +1,6 @@
-"""`cgii restore-events`: what can be read of a damaged month, back into the event store."""
+"""`cgii restore-events`: what was set aside of the events, back into their store."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -9,25 +10,31 @@ import typer
 from cgii import centre as centres
 from cgii.base.errors import Invalid
 from cgii.base.settings import load
+from cgii.cli.restore_refused import INCOMPLETE, restore_refused
 from cgii.cli.steps import shown_steps
 from cgii.store.event_shapes import Gap
 from cgii.store.events import EventStore
 from cgii.store.events_aside import drop, set_aside
 from cgii.store.events_salvage import Salvage
 
-INCOMPLETE = 3  # the return code when events could not be read, or nobody knows how many
+_HELP = (
+    "Archivo apartado: su nombre en data/events, o una ruta; con Elasticsearch, el índice de lo "
+    "rechazado, que `cgii doctor` nombra."
+)
+_INDEX = re.compile(r"[a-z][a-z0-9_]*-refused")
 
 
 def restore_events(
-    file: Annotated[
-        str, typer.Argument(help="Archivo apartado: su nombre en data/events, o una ruta.")
-    ],
+    file: Annotated[str, typer.Argument(metavar="ARCHIVO|ÍNDICE", help=_HELP)],
     delete: Annotated[
         bool, typer.Option("--delete", help="Borra después el archivo apartado, si se leyó entero.")
     ] = False,
 ) -> None:
-    """Devuelve al almacén los eventos que aún se pueden leer de un archivo dañado y apartado."""
+    """Devuelve al almacén lo apartado: de un archivo dañado, o rechazado por un índice."""
     settings = load()
+    if _INDEX.fullmatch(file):
+        restore_refused(settings, file, delete=delete)
+        return
     folder = settings.data / "events"
     path = _found(file, folder)
     gap = _aside(path, folder) if delete else None

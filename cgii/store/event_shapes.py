@@ -80,7 +80,7 @@ class StoreStats:
 
     `set_aside` names what was taken out of use: damaged files, events that an index refused;
     `unusable` the files that cannot be opened, of which nothing is counted, and indices that
-    take nothing.
+    take nothing. `strangers` counts other centres that wrote into the newest month.
     """
 
     events: int
@@ -90,6 +90,7 @@ class StoreStats:
     set_aside: tuple[str, ...] = ()
     unusable: tuple[str, ...] = ()
     product: str = "SQLite"
+    strangers: int = 0
 
 
 def months_too_many(sizes: Mapping[str, int], size_bytes: int, now: datetime) -> list[str]:

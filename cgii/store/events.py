@@ -71,6 +71,9 @@ class EventStore(Protocol):
     def gaps(self, query: EventQuery) -> tuple[Gap, ...]:
         """What an answer to this question lacks, to be asked after it: it may have met damage."""
 
+    def must_take(self, now: datetime) -> None:
+        """Raise Unavailable when what is received now would not be stored, whatever it is."""
+
     def stats(self) -> StoreStats:
         """How much is stored, and what had to be set aside."""
 
@@ -87,15 +90,18 @@ class EventStore(Protocol):
         """Let go of files and connections."""
 
 
-def open_events(url: str, folder: Path, access: Access = NO_ACCESS) -> EventStore:
-    """The store that `url` names; empty means SQLite files by month in `folder`."""
+def open_events(url: str, folder: Path, access: Access = NO_ACCESS, owner: str = "") -> EventStore:
+    """The store that `url` names; empty means SQLite files by month in `folder`.
+
+    `owner` names the centre to others that share a server with it.
+    """
     if url in ("", "sqlite"):
         return SqliteEvents(folder)
     if url.startswith(("https://", "http://")):
         # Loading the client takes a quarter of a second, which most centres need not wait for.
         from cgii.store.events_elastic import ElasticEvents
 
-        return ElasticEvents(url, access)
+        return ElasticEvents(url, access, owner)
     raise Invalid(
         "No se reconoce el almacén de eventos «{url}»; deje CGII_EVENTS vacío para usar archivos "
         "SQLite, o escriba la dirección de Elasticsearch, por ejemplo https://127.0.0.1:9200/cgii.",

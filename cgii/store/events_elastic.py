@@ -20,18 +20,27 @@ from cgii.store.event_shapes import (
     TopValue,
     months_too_many,
 )
+from cgii.store.events_elastic_blocks import (
+    closed,
+    is_blocked,
+    must_be_open,
+    must_read_refused,
+    must_take,
+)
 from cgii.store.events_elastic_link import Link, reason_of, refusal
 from cgii.store.events_elastic_read import (
     Cursor,
     answer,
     bodies,
+    make_ready,
     refresh,
     spans,
     stretch,
     understood,
 )
+from cgii.store.events_elastic_restore import Restored, restore
 from cgii.store.events_elastic_scan import scan
-from cgii.store.events_elastic_write import Writer, is_before, months
+from cgii.store.events_elastic_write import Writer, is_before, months, neighbour, strangers
 from cgii.store.events_month import first_moment, month_of
 from cgii.store.query_fields import TEXTS, TIMES, named
 from cgii.store.query_times import moment
@@ -48,8 +57,8 @@ class ElasticEvents:
     does not wait for it.
     """
 
-    def __init__(self, url: str, access: Access) -> None:
-        self._link = Link(url, access)
+    def __init__(self, url: str, access: Access, owner: str = "") -> None:
+        self._link = Link(url, access, owner)
         self._writer = Writer(self._link)
 
     def write(self, events: Sequence[Event]) -> int:
@@ -63,7 +72,9 @@ class ElasticEvents:
         size = max(1, min(query.size, limits.PAGE_ROWS_MAX))
         tree, after = understood(query), _read_cursor(query.after)
         if after is None:
-            refresh(self._link)
+            make_ready(self._link, tree)
+        else:
+            must_be_open(self._link, *stretch(tree))
         rows = answer(self._link, tree, lambda asked: asked.page(size + 1, after))
         events = tuple(event for _, event in rows[:size])
         last = rows[size - 1][0] if len(rows) > size else None
@@ -76,7 +87,7 @@ class ElasticEvents:
     def count(self, query: EventQuery, *, up_to: int | None = None) -> int:
         """How many events match, counting no further than `up_to`."""
         tree = understood(query)
-        refresh(self._link)
+        make_ready(self._link, tree)
         return answer(self._link, tree, lambda asked: asked.count(up_to))
 
     def histogram(
@@ -84,16 +95,16 @@ class ElasticEvents:
     ) -> tuple[Bucket, ...]:
         """Events over time in equal steps from start to end (or from oldest to newest)."""
         tree = understood(query)
-        begin, end = stretch(tree)
-        refresh(self._link)
+        make_ready(self._link, tree)
+        start, end = stretch(tree)
         inside = [
             (low, high)
             for low, high in spans(self._link, months(self._link))
-            if (end is None or low < end) and (begin is None or high >= begin)
+            if (end is None or low < end) and (start is None or high >= start)
         ]
         if not inside:
             return ()
-        first = min(low for low, _ in inside) if begin is None else begin
+        first = min(low for low, _ in inside) if start is None else start
         last = max(high for _, high in inside) + 1 if end is None else end
         step = max(1, -(-(last - first) // buckets))
         counts = answer(self._link, tree, lambda asked: asked.steps(first, step))
@@ -109,7 +120,7 @@ class ElasticEvents:
         names = named(field)
         if any(name in TIMES or name in TEXTS for name in names):
             raise Invalid("El campo {name} no se puede agrupar por valores.", name=field)
-        refresh(self._link)
+        make_ready(self._link, tree)
         totals: Counter[str] = Counter()
         for name in names:
             totals.update(
@@ -120,7 +131,11 @@ class ElasticEvents:
 
     def get(self, event_id: str) -> Event | None:
         """One event by id."""
-        return self.get_many([event_id]).get(event_id)
+        found = self.get_many([event_id]).get(event_id)
+        if found is None:
+            must_be_open(self._link)
+            must_read_refused(self._link)
+        return found
 
     def get_many(self, event_ids: Iterable[str]) -> dict[str, Event]:
         """Those of the events that exist, by id; also those that the index refused."""
@@ -138,21 +153,36 @@ class ElasticEvents:
         """Those of the events that are kept, but that no search finds: an index refused them."""
         ids = sorted({one for one in event_ids if _ID.fullmatch(one)})
         found: set[str] = set()
+        must_read_refused(self._link)
         for begin in range(0, len(ids), _IDS_AT_ONCE):
             found.update(bodies(self._link, self._link.refused, ids[begin : begin + _IDS_AT_ONCE]))
         for month in months(self._link) if found else ():  # another sending may have been taken
             found.difference_update(bodies(self._link, self._link.index_of(month), sorted(found)))
         return found
 
+    def must_take(self, now: datetime) -> None:
+        """Raise Unavailable when what is received now would not be stored."""
+        must_take(self._link, now)
+
+    @property
+    def aside(self) -> str:
+        """The index of what the other indices refused."""
+        return self._link.refused
+
+    def restore(self, now: datetime, found: Restored) -> Iterator[int]:
+        """Offer what was refused once more; fills `found`, gives how many after each batch."""
+        return restore(self._link, self._writer, month_of(now), found)
+
     # --- keeping ---------------------------------------------------------------------------
 
     def gaps(self, query: EventQuery) -> tuple[Gap, ...]:
-        """None: what an index cannot read, it does not leave out in silence."""
+        """None: an index that cannot be read stops the question."""
         return ()
 
     def stats(self) -> StoreStats:
         """How much is stored, and what had to be set aside."""
         refresh(self._link)
+        shut = closed(self._link)
         try:
             with self._link.asking() as client:
                 version = client.info().body["version"]["number"]
@@ -160,24 +190,27 @@ class ElasticEvents:
                 blocks = client.indices.get_settings(
                     index=self._link.months, name="index.blocks.read_only*", flat_settings=True
                 ).body
-                aside = client.options(ignore_status=404).count(index=self._link.refused).body
+                refused = 0
+                if self._link.refused not in shut:
+                    aside = client.options(ignore_status=404).count(index=self._link.refused)
+                    refused = aside.body.get("count", 0)
         except ApiError as error:
             raise refusal(error.status_code, reason_of(error.body)) from error
         ends = spans(self._link, months(self._link))
-        refused = aside.get("count", 0)
         total = figures.body["_all"]["primaries"]
+        read_only = [i for i, one in sorted(blocks.items()) if "true" in one["settings"].values()]
         return StoreStats(
             events=total.get("docs", {}).get("count", 0),
             size_bytes=total.get("store", {}).get("size_in_bytes", 0),
             oldest=min((moment(low) for low, _ in ends), default=None),
             newest=max((moment(high) for _, high in ends), default=None),
             set_aside=(f"{self._link.refused} ({refused})",) if refused else (),
-            unusable=tuple(
-                f"{index} (solo lectura)"
-                for index, one in sorted(blocks.items())
-                if "true" in one["settings"].values()
+            unusable=(
+                *(f"{index} (solo lectura)" for index in read_only),
+                *(f"{index} (cerrado)" for index in shut),
             ),
             product=f"Elasticsearch {version}",
+            strangers=strangers(self._link),
         )
 
     def prune(self, before: datetime) -> int:
@@ -201,21 +234,31 @@ class ElasticEvents:
         }
         known = set(months(self._link))
         sizes = {month: size for month, size in sizes.items() if month in known}
-        return sum(map(self._remove, months_too_many(sizes, size_bytes, now)))
+        old = months_too_many(sizes, size_bytes, now)
+        gone = sum(map(self._remove, old))
+        if old:
+            gone += self._prune_refused(first_moment(neighbour(old[-1], 1)))
+        return gone
 
     def _remove(self, month: str) -> int:
-        """Delete the index of a month; how many events went."""
+        """Delete the index of a month; how many events went, of those that could be counted."""
+        index = self._link.index_of(month)
         try:
             with self._link.asking() as client:
-                gone = client.count(index=self._link.index_of(month)).body["count"]
-                client.indices.delete(index=self._link.index_of(month))
+                # Of a closed index nothing is counted.
+                gone = client.options(ignore_status=400).count(index=index).body.get("count", 0)
+                client.indices.delete(index=index)
         except NotFoundError:
             return 0  # another process was faster
+        except ApiError as error:
+            raise refusal(error.status_code, reason_of(error.body)) from error
         self._writer.forget(month)
         return int(gone)
 
     def _prune_refused(self, before: datetime) -> int:
-        """What was set aside goes when its month would have gone."""
+        """What was set aside goes when its month would have gone, or later, when that can be."""
+        if is_blocked(self._link, self._link.refused):  # on a full disk whole indices must go
+            return 0
         old = {"range": {"received_at": {"lt": before.isoformat()}}}
         try:
             with self._link.asking() as client:
@@ -224,6 +267,8 @@ class ElasticEvents:
                 )
         except NotFoundError:
             return 0
+        except ApiError as error:
+            raise refusal(error.status_code, reason_of(error.body)) from error
         return int(gone.body["deleted"])
 
     def close(self) -> None:

@@ -31,6 +31,8 @@ _OF_A_DOCUMENT = frozenset(
         "strict_dynamic_mapping_exception",
     }
 )
+# Told of each document though it is about all of them: what somebody made of the index.
+_OF_THE_INDEX = ("no write index is defined", "pipeline with id [")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,8 @@ def _sorted_out(
 
 def _is_about_it(status: int, result: Mapping[str, Any]) -> bool:
     """Whether the document itself is refused, rather than its index being out of order."""
-    return status == 400 and reason_of(result.get("error", ""))[0] in _OF_A_DOCUMENT
+    kind, reason = reason_of(result.get("error", ""))
+    return status == 400 and kind in _OF_A_DOCUMENT and not reason.startswith(_OF_THE_INDEX)
 
 
 def _may_pass(status: int, kind: str) -> bool:

@@ -19,15 +19,22 @@ from cgii.base.errors import Invalid, Unavailable
 from cgii.base.reasons import why
 from cgii.store.event_shapes import Access
 
+_NO_DATA = ("no_shard_available_action_exception", "unavailable_shards_exception")
+_ACTION = re.compile(r"^action \[([^\]]+)\] is unauthorized")
 _PREFIX = re.compile(r"[a-z][a-z0-9_]{0,39}")
+ABSENT = ("index_not_found_exception", "index_closed_exception")  # asked for documents by id
 _CONNECTIONS = 16  # per node; more requests of one process wait for one another
 
 
 class Link:
-    """One cluster as this process uses it; safe to share between threads."""
+    """One cluster as this process uses it; safe to share between threads.
 
-    def __init__(self, url: str, access: Access) -> None:
+    `owner` names the centre, the same in all its processes; empty: one that nobody looks for.
+    """
+
+    def __init__(self, url: str, access: Access, owner: str = "") -> None:
         nodes, self.prefix = read_url(url)
+        self.owner = owner
         self.where = ", ".join(nodes)
         self._client = Elasticsearch(
             nodes,
@@ -76,7 +83,12 @@ class Link:
                 raise
             raise refusal(error.status_code, reason_of(error.body)) from error
         except ConnectionTimeout as error:
-            raise too_slow() from error
+            raise Unavailable(
+                "Elasticsearch no respondió en {where} dentro de {seconds} segundos: está muy "
+                "ocupado, o le faltan los datos de un índice (mire GET /_cluster/health).",
+                where=self.where,
+                seconds=limits.ELASTIC_SECONDS_MAX,
+            ) from error
         except TransportError as error:
             raise Unavailable(
                 "Elasticsearch no responde en {where} ({reason}); revise que esté en marcha y que "
@@ -147,7 +159,10 @@ def _identity(access: Access, *, is_secure: bool) -> dict[str, Any]:
 
 
 def reason_of(body: Any) -> tuple[str, str]:
-    """Type and reason of an error as the server tells it, the innermost one."""
+    """Type and reason of an error as the server tells it, the innermost one.
+
+    Of a closed index the reason is its name.
+    """
     error = body.get("error", body) if isinstance(body, Mapping) else body
     if not isinstance(error, Mapping):
         return "", str(error)[:300]
@@ -155,6 +170,8 @@ def reason_of(body: Any) -> tuple[str, str]:
     cause = error.get("caused_by")
     if isinstance(cause, Mapping) and cause.get("reason"):
         reason = f"{reason}: {cause['reason']}"
+    if kind == "index_closed_exception":
+        return kind, str(error.get("index", reason))
     root = error.get("root_cause")
     if isinstance(root, list) and root and isinstance(root[0], Mapping):
         kind = str(root[0].get("type", kind))
@@ -165,6 +182,12 @@ def reason_of(body: Any) -> tuple[str, str]:
 def refusal(status: int, told: tuple[str, str]) -> Unavailable:
     """The sentence for a status with which the server does not do what it was asked."""
     kind, reason = told
+    if kind == "index_closed_exception":
+        return Unavailable(
+            "El índice {index} está cerrado, y nada se lee ni se guarda en él; ábralo (en "
+            "Elasticsearch, POST /{index}/_open) o bórrelo si ya no lo necesita.",
+            index=reason,
+        )
     if kind == "cluster_block_exception":
         return Unavailable(
             "El índice de eventos está en solo lectura o bloqueado ({reason}); libere espacio en "
@@ -173,10 +196,17 @@ def refusal(status: int, told: tuple[str, str]) -> Unavailable:
             reason=reason,
         )
     if status in (401, 403):
+        action = _ACTION.search(reason)
         return Unavailable(
             "Elasticsearch no admite la cuenta del centro ({status}); revise CGII_EVENTS_USER, "
-            "CGII_EVENTS_PASSWORD o CGII_EVENTS_API_KEY y los permisos sobre los índices.",
-            status=status,
+            "CGII_EVENTS_PASSWORD o CGII_EVENTS_API_KEY y sus privilegios.",
+            status=f"{status}, {action[1]}" if action else status,
+        )
+    if kind in _NO_DATA:
+        return Unavailable(
+            "A Elasticsearch le faltan los datos de un índice ({reason}); espere a que vuelva el "
+            "nodo que los tiene, o recupérelos de una instantánea.",
+            reason=reason,
         )
     if status in (429, 503):
         return Unavailable(

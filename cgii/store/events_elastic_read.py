@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
-from elasticsearch import ApiError, BadRequestError, NotFoundError
+from elasticsearch import ApiError, BadRequestError, ConnectionTimeout, NotFoundError
 
 from cgii.base import limits
+from cgii.base.errors import Unavailable
 from cgii.model.event import Event
 from cgii.store.elastic_document import ALL_FIELDS
 from cgii.store.event_shapes import EventQuery
-from cgii.store.events_elastic_link import Link, reason_of, refusal, too_slow
+from cgii.store.events_elastic_blocks import must_be_open
+from cgii.store.events_elastic_link import ABSENT, Link, reason_of, refusal, too_slow
 from cgii.store.events_month import HOT, event_of
 from cgii.store.events_plan import guarded
 from cgii.store.query import parse
@@ -80,6 +82,12 @@ def refresh(link: Link) -> None:
             client.indices.refresh(index=[link.months, link.refused], ignore_unavailable=True)
     except ApiError as error:
         raise refusal(error.status_code, reason_of(error.body)) from error
+
+
+def make_ready(link: Link, tree: Node) -> None:
+    """Before a question: what was acknowledged is found, and no month of it is passed over."""
+    refresh(link)
+    must_be_open(link, *stretch(tree))
 
 
 def answer(link: Link, tree: Node, what: Callable[["Question"], T], *, field: str = "") -> T:
@@ -264,12 +272,17 @@ class Question:
             raise too_slow()
         if "pit" not in asked:
             asked |= {"index": self._link.months, "ignore_unavailable": True}
-        with self._link.asking() as client:
-            found = client.options(request_timeout=left + _GRACE_SECONDS).search(
-                timeout=f"{int(left * 1_000) + 1}ms",
-                allow_partial_search_results=False,
-                **asked,
-            )
+        try:
+            with self._link.asking() as client:
+                found = client.options(request_timeout=left + _GRACE_SECONDS).search(
+                    timeout=f"{int(left * 1_000) + 1}ms",
+                    allow_partial_search_results=False,
+                    **asked,
+                )
+        except Unavailable as error:
+            if isinstance(error.__cause__, ConnectionTimeout):
+                raise too_slow() from error
+            raise
         if found.body.get("timed_out"):
             raise too_slow()
         return dict(found.body)
@@ -322,8 +335,6 @@ def bodies(link: Link, index: str, ids: list[str]) -> dict[str, Event]:
             source = one["_source"]
             body = source["body"] if index == link.refused else source["cgii"]["body"]
             events[one["_id"]] = event_of(bytes.fromhex(one["_id"]), body)
-        elif one.get("error", {}).get("type", "index_not_found_exception") != (
-            "index_not_found_exception"
-        ):
+        elif "error" in one and one["error"].get("type") not in ABSENT:
             raise refusal(503, reason_of(one))
     return events

@@ -7,8 +7,16 @@ from elasticsearch import ApiError, NotFoundError
 
 from cgii.base.errors import Unavailable
 from cgii.model.event import Event
+from cgii.store.events_elastic_blocks import must_be_open
 from cgii.store.events_elastic_link import Link
-from cgii.store.events_elastic_read import KEEP_ALIVE, Forward, Question, answer, refresh
+from cgii.store.events_elastic_read import (
+    KEEP_ALIVE,
+    Forward,
+    Question,
+    answer,
+    make_ready,
+    stretch,
+)
 from cgii.store.events_elastic_write import months
 from cgii.store.events_scan import gone
 from cgii.store.query_tree import Node
@@ -16,7 +24,7 @@ from cgii.store.query_tree import Node
 
 def scan(link: Link, tree: Node) -> Iterator[Event]:
     """Every event that is there now, once; see `EventStore.scan`."""
-    refresh(link)
+    make_ready(link, tree)
     present = set(months(link))
     view = _open(link) if present else ""
     after: Sequence[Any] = ()
@@ -30,6 +38,7 @@ def scan(link: Link, tree: Node) -> Iterator[Event]:
                     raise
                 if not present <= set(months(link)):
                     raise gone() from error
+                must_be_open(link, *stretch(tree))
                 # The reader was away for too long, or a node started anew. The place is kept.
                 view = _open(link)
                 page = _page(link, tree, view, after)

@@ -224,6 +224,13 @@ class MonthFiles:
         kept = self._writers.pop(month, None)
         return kept[0] if kept is not None else None
 
+    def must_take(self, month: str) -> None:
+        """Raise Unavailable when the month has a file that cannot be opened or written."""
+        path = events_month.path_of(self.folder, month)
+        with self.reading(month, time.monotonic() + limits.QUERY_SECONDS_MAX):
+            if path.exists() and not os.access(path, os.W_OK, effective_ids=True):
+                raise not_opened(sqlite3.OperationalError("read-only"), path)
+
     def inode(self, month: str) -> int:
         """Which file has the month's name now; 0 when none has."""
         try:

@@ -300,6 +300,10 @@ class SqliteEvents:
         aside = set_aside(self._files.folder)
         return tuple(gap for gap in aside if may_hold(gap.month, stretch))
 
+    def must_take(self, now: datetime) -> None:
+        """Raise Unavailable when the file of this month cannot be written."""
+        self._files.must_take(month_of(now))
+
     def stats(self) -> StoreStats:
         """How much is stored, and what had to be set aside."""
         until = _deadline()

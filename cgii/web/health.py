@@ -22,8 +22,18 @@ def problems(centre: Centre) -> list[str]:
         centre.events.get_many(["0" * 32])
     except CgiiError:
         found.append("events: no answer")
+    else:
+        found += _storing(centre)
     found += _disk(centre)
     return found
+
+
+def _storing(centre: Centre) -> list[str]:
+    try:
+        centre.events.must_take(centre.clock())
+    except CgiiError:
+        return ["events: read-only"]
+    return []
 
 
 def _disk(centre: Centre) -> list[str]:

@@ -16,6 +16,7 @@ import pytest
 from cgii.base import counters, limits
 from cgii.base.errors import CgiiError, Unavailable
 from cgii.model.event import Event
+from cgii.store import elastic_template
 from cgii.store.events import EventQuery, EventStore, open_events
 from tests import servers
 from tests.event_oracle import NOON, make_event
@@ -268,9 +269,14 @@ def test_an_index_that_somebody_deleted_is_made_anew(store: EventStore, elastic_
 
 
 def test_an_index_of_another_making_is_refused(store: EventStore, elastic_url: str) -> None:
+    servers.drop_templates(elastic_url)
     ask(elastic_url, "PUT", "{}-events-2026-11", {"mappings": {"properties": {}}})
-    with pytest.raises(Unavailable, match="versión"):
+    with pytest.raises(Unavailable, match="plantilla"):
         store.write(batch(0, 1))
+    later = {"mappings": {"_meta": {"cgii_version": elastic_template.VERSION + 1}}}
+    ask(elastic_url, "PUT", "{}-events-2026-10", later)
+    with pytest.raises(Unavailable, match="versión"):
+        store.write([make_event(1, at=NOON, received_at=NOON - timedelta(days=31))])
 
 
 def test_copies_written_at_the_turn_of_a_month_become_one(

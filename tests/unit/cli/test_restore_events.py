@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from cgii.base.errors import Invalid
+from cgii.base.errors import Invalid, Unavailable
 from cgii.cli.app import build
 from cgii.model.event import Event
 from cgii.store.events import EventQuery, open_events
@@ -18,6 +18,7 @@ from cgii.store.events_aside import set_aside
 from cgii.store.events_month import path_of
 from cgii.store.events_salvage import Salvage
 from tests.event_oracle import NOON, make_event
+from tests.ports import free_port
 from tests.unit.cli.test_read_only import bound_by_modes
 
 COUNT = 3_000
@@ -253,3 +254,42 @@ def test_a_file_that_may_not_be_read_is_told(aside: Path) -> None:
         done = _run(NAME)
     assert isinstance(done.exception, Invalid)
     assert f"No se puede abrir {aside}: compruebe" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("events", "words", "sentence"),
+    [
+        ("", ("cgii-refused",), "CGII_EVENTS no nombra un Elasticsearch"),
+        ("", ("./cgii-refused",), "No existe el archivo cgii-refused"),
+        ("http://127.0.0.1:{port}/cgii", ("otro-refused",), "está en cgii-refused, no en otro-re"),
+        ("http://127.0.0.1:{port}/cgii", ("cgii-refused", "--delete"), "--delete es para archivos"),
+    ],
+)
+def test_an_index_that_is_not_the_centres_is_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    events: str,
+    words: tuple[str, ...],
+    sentence: str,
+) -> None:
+    monkeypatch.setenv("CGII_DATA", str(tmp_path))
+    monkeypatch.setenv("CGII_EVENTS", events.format(port=free_port()))
+    done = _run(*words)
+    assert isinstance(done.exception, Invalid)
+    assert sentence in str(done.exception)
+
+
+def test_a_server_that_does_not_answer_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CGII_DATA", str(tmp_path))
+    monkeypatch.setenv("CGII_EVENTS", f"http://127.0.0.1:{free_port()}/cgii")
+    done = _run("cgii-refused")
+    assert isinstance(done.exception, Unavailable)
+    assert "Elasticsearch no responde" in str(done.exception)
+
+
+def test_doctor_names_the_command(aside: Path) -> None:
+    told = CliRunner().invoke(build("doctor"), ["doctor"]).output
+    assert f"apartados: {aside.name}: corregida la causa" in told
+    assert f"`cgii restore-events {aside.name}`" in told

@@ -14,8 +14,11 @@ from cgii.model.people import Draft, Role, User
 from cgii.web.access import public, require
 from cgii.web.answers import redirect
 from cgii.web.deps import CurrentAct, CurrentUser
+from cgii.web.health import problems
+from tests.event_oracle import make_event
 from tests.make import make_user
 from tests.make_web import Pages, make_centre, make_pages
+from tests.unit.cli.test_read_only import bound_by_modes
 
 MEGABYTE = 1024 * 1024
 
@@ -209,6 +212,22 @@ def test_readiness_says_what_is_missing(pages: Pages) -> None:
 def test_one_file_of_events_that_cannot_be_used_leaves_the_centre_ready(pages: Pages) -> None:
     (pages.centre.settings.data / "events" / "events-2026-08.sqlite").mkdir()
     assert pages.visit().get("/readyz").json()["problems"] == ["database: schema is not current"]
+
+
+def test_a_file_of_this_month_that_cannot_be_written_is_told(pages: Pages) -> None:
+    now = pages.centre.clock()
+    folder = pages.centre.settings.data / "events"
+    (folder / f"events-{now:%Y-%m}.sqlite").mkdir()
+    told = pages.visit().get("/readyz")
+    assert (told.status_code, told.json()["problems"][1:]) == (503, ["events: read-only"])
+
+
+def test_a_read_only_file_of_this_month_is_told(pages: Pages) -> None:
+    now = pages.centre.clock()
+    pages.centre.events.write([make_event(1, received_at=now)])
+    (pages.centre.settings.data / "events" / f"events-{now:%Y-%m}.sqlite").chmod(0o400)
+    with bound_by_modes():
+        assert problems(pages.centre)[1:] == ["events: read-only"]
 
 
 def test_a_person_cannot_ask_without_end(
