@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import randbelow
 
 from cgii.base import limits
 from cgii.collect.inputs.contents import ENDED, Content, Epoch, is_packed, rotated_since
@@ -13,6 +14,7 @@ from cgii.collect.inputs.matching import Seen
 from cgii.collect.shapes import LINES, Shape
 
 FORGOTTEN = -1  # the offset of a place that need not be kept any longer
+GENERATIONS = 10**8
 CHUNKS_MAX = 64  # read in one poll while no line ends
 
 
@@ -20,8 +22,9 @@ CHUNKS_MAX = 64  # read in one poll while no line ends
 class Position:
     """How far a followed file was delivered: the next record is `seq`, it begins at `offset`.
 
-    `epoch` names the file's content: inode, length and hash of its beginning, and a count of the
-    contents that this path had before.
+    `epoch` names the file's content: inode, length and hash of its beginning, and a number by
+    chance, 0 for the first content. Counted numbers would come again in a folder taken from a
+    backup, and with them the names of other records where all contents begin alike (a heading).
     """
 
     stream: str
@@ -211,8 +214,9 @@ class FollowedFile:
             head = file.read(limits.FOLLOW_HEAD_BYTES, 0)
             if len(head) < limits.FOLLOW_HEAD_BYTES and b"\n" not in head:
                 return False  # too little to know it again by
-            before = Epoch.read(known.epoch).generation + 1 if known else 0
-            self._epoch = str(file.epoch(len(head), before))
+            # Where nothing is known the whole file is read again, and under the same names.
+            number = 1 + randbelow(GENERATIONS) if known else 0
+            self._epoch = str(file.epoch(len(head), number))
             self._offset = self._seq = 0
             self._head = head
             self.missed |= self._owes
@@ -238,7 +242,7 @@ class FollowedFile:
         return (there.st_dev, there.st_ino) != file.key
 
     def _leave(self) -> None:
-        # The place stays known: the same content under the same path is then a new generation.
+        # Who dies before the next content was begun knows that this one ended.
         self._at = Position(self.stream, self._epoch, ENDED, self._seq)
         if not self._earlier:  # else who falls before the next one is read looks from here
             self.left = self._at

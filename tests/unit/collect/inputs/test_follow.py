@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cgii.collect.inputs.follow import FollowedFile, Line, Position
+from cgii.collect.inputs.outlet import at_start
 
 
 @pytest.fixture
@@ -225,10 +226,31 @@ def test_what_rotated_more_than_once_while_nobody_looked_comes_in_order(
     lines = read_all(FollowedFile(path, first.after))
     assert texts(lines) == [b"two", b"three", b"four", b"five"]
     assert len(set(identities(lines))) == 4
-    for place, line in enumerate(lines[:-1]):  # and after a fall at any of them
-        again = FollowedFile(path, line.after)
-        assert identities(read_all(again)) == identities(lines[place + 1 :])
-        assert not again.missed
+    for place, line in enumerate(lines[1:], start=1):  # and after a fall before any of them
+        for known in (lines[place - 1].after, at_start(line.after)):
+            again = FollowedFile(path, known)
+            read = read_all(again)
+            assert texts(read) == texts(lines[place:])
+            assert not again.missed
+        assert identities(read)[0] == identities(lines)[place]  # its content was begun
+
+
+def test_a_place_of_old_gives_no_record_the_name_of_another(path: Path) -> None:
+    """As in a folder taken from a backup: what came since began with the same heading."""
+    heading = "fecha;usuario;ip;" + "columna;" * 40 + "\n"
+    append(path, heading + "one\n")
+    before = read_all(file := FollowedFile(path))[-1].after
+    path.write_text(heading)
+    assert texts(read_all(file)) == [heading.strip().encode()]
+    append(path, "three\n")
+    since = read_all(file)
+    path.write_text(heading)
+    again = FollowedFile(path, before)
+    read_all(again)
+    append(path, "four\n")
+    later = read_all(again)
+    assert (texts(since), texts(later)) == ([b"three"], [b"four"])
+    assert not set(identities(since)) & set(identities(later))
 
 
 def test_a_copy_of_a_file_cut_to_nothing_while_nobody_looked_is_finished_first(path: Path) -> None:
@@ -290,7 +312,7 @@ def test_a_content_that_ended_is_no_loss_wherever_it_went(path: Path) -> None:
     path.with_name("auth.log.1").unlink()
     append(path, "two\n")
     again = FollowedFile(path, place)
-    assert identities(read_all(again)) == identities(read_all(file))
+    assert texts(read_all(again)) == texts(read_all(file)) == [b"two"]
     assert not again.missed
 
 
