@@ -47,7 +47,8 @@ class Identity:
         """Whether it is time for another key, or one was begun that the centre may know."""
         if self._current is None:
             return False
-        age = clock.now() - self._current.made_at
+        # Made in the future: by a clock that was wrong, and the key would never be old.
+        age = abs(clock.now() - self._current.made_at)
         return age > timedelta(days=limits.SENSOR_KEY_DAYS) or self._next_path.exists()
 
     def next(self) -> SecretKey:

@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -53,11 +54,13 @@ class Sender:
         """Raises Invalid if `ca_file` is no certificate."""
         self._authorise = authorise
         self.skew = timedelta(0)  # our clock before the centre's, as it told last
+        self._ca_file = ca_file
+        self._trusted = trusting(ca_file) if ca_file else None
         self._client = httpx2.Client(
             base_url=centre.rstrip("/"),
             timeout=limits.SEND_TIMEOUT_SECONDS,
             transport=transport,
-            verify=trusting(ca_file) if ca_file else True,
+            verify=self._trusted or True,
             follow_redirects=False,  # what identifies us goes to the named centre only
         )
 
@@ -115,11 +118,18 @@ class Sender:
                 headers={"Content-Type": "application/json", **ours, **headers},
             )
         except httpx2.HTTPError as error:
+            self._trust_again()
             raise Unavailable("El centro no responde: {reason}.", reason=why(error)) from error
         there = read_told_time(answer.headers.get(TIME_HEADER, ""), nonce_of(ours))
         if there is not None:
             self.skew = clock.now() - there
         return answer
+
+    def _trust_again(self) -> None:
+        """Trust the authority that may stand in the file by now as well, from the next try on."""
+        if self._trusted is not None:
+            with suppress(OSError):  # SSLError is one
+                self._trusted.load_verify_locations(self._ca_file)
 
 
 def _object(answer: httpx2.Response) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from cgii.model.records import Sensor
 from cgii.model.sensors import SensorReport, SensorSettings
 from cgii.store.act import Act
 
-SKEW_MAX = 10**9  # thirty years: what fits
+SKEW_MAX = 2**31 - 1  # 68 years: what fits
 
 
 @dataclass(frozen=True)

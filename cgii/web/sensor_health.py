@@ -65,7 +65,7 @@ def health_by_sensor(
         report.sensor_id: Health(
             report,
             now - report.waiting_since if report.waiting_since else None,
-            wanted.get(report.sensor_id, report.settings_version) != report.settings_version,
+            wanted.get(report.sensor_id, "") != report.settings_version,
         )
         for report in session.scalars(seen)
     }

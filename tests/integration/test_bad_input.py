@@ -344,6 +344,15 @@ def test_a_truncated_packed_batch_is_refused(site: Site) -> None:
     assert "incompleto" in answer.detail
 
 
+def test_what_comes_after_a_packed_batch_is_not_left_out_silently(site: Site) -> None:
+    word = fresh()
+    packed = gzip.compress(json.dumps(batch(line(word))).encode())
+    answer = site.ingest(packed + packed, Content_Encoding="gzip")
+
+    assert (answer.status, site.stored(word)) == (422, 0)
+    assert "un solo lote" in answer.detail
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "br"])
 def test_what_is_not_packed_as_it_says_is_refused(site: Site, encoding: str) -> None:
     answer = site.ingest(batch(line("x")), Content_Encoding=encoding)

@@ -343,6 +343,22 @@ def test_a_report_is_kept_by_our_clock(pages: Pages, entity: Entity) -> None:
         assert (sensor.program_version, sensor.heard_at) == ("9.9", None)  # it sent nothing
 
 
+def test_a_clock_that_stands_at_its_beginning_is_told_as_it_is(pages: Pages) -> None:
+    began = datetime(1970, 1, 1, 0, 5, tzinfo=UTC)
+    told = {**REPORTED, "time": began.isoformat(), "started_at": began.isoformat()}
+    assert enrolled(pages).post(REPORT, told)[0] == 200
+    with pages.centre.database.reading() as session:
+        report = session.scalars(select(SensorReport)).one()
+        assert report.skew_seconds == (began - NOW).total_seconds()
+
+
+def test_inputs_that_another_centre_chose_end(pages: Pages) -> None:
+    """A sensor's folder moved here, or this record came back from a backup."""
+    version = {"settings_version": "ab" * 16}
+    status, answer = enrolled(pages).post(REPORT, {**REPORTED, **version})
+    assert (status, answer["settings"]) == (200, {"version": "", "text": ""})
+
+
 def test_inputs_of_a_source_that_is_none_are_not_chosen(pages: Pages) -> None:
     enrolled(pages)
     with pages.centre.database.transaction() as session:

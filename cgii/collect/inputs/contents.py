@@ -24,7 +24,7 @@ PACKED_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What a content is known by: inode, length and hash of its beginning, and a count."""
+    """What a content is known by: inode, length and hash of its beginning, and a chance number."""
 
     inode: str
     length: int

@@ -5,14 +5,17 @@ import glob
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from secrets import randbelow
 
-from cgii.base import limits
+from cgii.base import clock, limits
 from cgii.collect.inputs.contents import ENDED, Content, Epoch, is_packed, rotated_since
 from cgii.collect.inputs.matching import Seen
 from cgii.collect.shapes import LINES, Shape
 
 FORGOTTEN = -1  # the offset of a place that need not be kept any longer
+GENERATIONS = 10**8
 CHUNKS_MAX = 64  # read in one poll while no line ends
 
 
@@ -20,8 +23,9 @@ CHUNKS_MAX = 64  # read in one poll while no line ends
 class Position:
     """How far a followed file was delivered: the next record is `seq`, it begins at `offset`.
 
-    `epoch` names the file's content: inode, length and hash of its beginning, and a count of the
-    contents that this path had before.
+    `epoch` names the file's content: inode, length and hash of its beginning, and a number by
+    chance, 0 for the first content. Counted numbers would come again in a folder taken from a
+    backup, and with them the names of other records where all contents begin alike (a heading).
     """
 
     stream: str
@@ -65,6 +69,7 @@ class FollowedFile:
         self._cutter = shape.cutter()
         self._idle_polls = 0
         self._told_damage = False  # of this content
+        self._looked_at = clock.now()  # whether the path has another content
 
     def close(self) -> None:
         """Let go of the file; `poll` would open it again where it was."""
@@ -98,7 +103,7 @@ class FollowedFile:
         if self._file is None:
             return []
         if self._was_rewritten(self._file):
-            self._leave()
+            self._leave_rewritten()
             return []
         for _ in range(CHUNKS_MAX):  # a long line has no end in its first chunks
             where = self._offset + self._cutter.pending
@@ -114,6 +119,7 @@ class FollowedFile:
         self.missed |= file.is_damaged and not self._told_damage
         self._told_damage |= file.is_damaged
         if not self._was_renamed(file):
+            self._looked_at = clock.now()
             return self.idle()
         rest = list(self._lines(self._cutter.end()))
         self._leave()
@@ -128,6 +134,9 @@ class FollowedFile:
                 yield Line(data.rstrip(b"\r"), self._seq - 1, self._at)
 
     def _open(self) -> bool:
+        if self._may_have_missed:
+            self._earlier = None
+        self._looked_at = clock.now()
         if self._earlier is None:
             self._look_for_earlier()
         while self._earlier:
@@ -197,10 +206,10 @@ class FollowedFile:
         """Begin with an open file: where we were if it holds the rest, or as a new one."""
         known = self._at
         if known is not None and is_rest:
+            self._owes = False
             if self._epoch == known.epoch and file.size >= self._offset + self.pending:
                 self._file = file  # only closed: the cutter knows what explains the next line
                 return True
-            self._owes = False
             if not is_new and not file.is_packed and file.size == known.offset:
                 return False  # the renamed file was finished
             self._epoch, self._offset, self._seq = known.epoch, known.offset, known.seq
@@ -211,8 +220,9 @@ class FollowedFile:
             head = file.read(limits.FOLLOW_HEAD_BYTES, 0)
             if len(head) < limits.FOLLOW_HEAD_BYTES and b"\n" not in head:
                 return False  # too little to know it again by
-            before = Epoch.read(known.epoch).generation + 1 if known else 0
-            self._epoch = str(file.epoch(len(head), before))
+            # Where nothing is known the whole file is read again, and under the same names.
+            number = 1 + randbelow(GENERATIONS) if known else 0
+            self._epoch = str(file.epoch(len(head), number))
             self._offset = self._seq = 0
             self._head = head
             self.missed |= self._owes
@@ -237,11 +247,33 @@ class FollowedFile:
             return False  # the new one does not exist yet; more may come into the old one
         return (there.st_dev, there.st_ino) != file.key
 
+    @property
+    def _may_have_missed(self) -> bool:
+        """Whether more than one content may have come and gone: it waited for room, or fell behind.
+
+        Nothing is rotated twice between two polls; and what is older must not look new.
+        """
+        pause = timedelta(seconds=2 * limits.FOLLOW_POLL_SECONDS)
+        is_late = abs(clock.now() - self._looked_at) > pause
+        return is_late and self._at is not None and not self._earlier
+
     def _leave(self) -> None:
-        # The place stays known: the same content under the same path is then a new generation.
+        # Who dies before the next content was begun knows that this one ended.
         self._at = Position(self.stream, self._epoch, ENDED, self._seq)
         if not self._earlier:  # else who falls before the next one is read looks from here
             self.left = self._at
+        if self._may_have_missed:
+            self._earlier = None
+        self._looked_at = clock.now()
+        self.close()
+
+    def _leave_rewritten(self) -> None:
+        """It was emptied: a copy of it may have what was not read."""
+        if not self._may_have_missed:
+            self._leave()
+            return
+        self._at = Position(self.stream, self._epoch, self._offset, self._seq)
+        self._owes, self._earlier = True, None
         self.close()
 
 

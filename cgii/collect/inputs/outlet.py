@@ -77,13 +77,20 @@ class Outlet:
         return [found for name in names if (found := self.known(name)) is not None]
 
     async def begin(self, source: str, start: Position, stop: asyncio.Event) -> None:
-        """Have it known that a stream is read before anything of it is on its way.
+        """Have it known that a content is read before anything of it is on its way.
 
-        Who dies before the first records are delivered finds the stream again where it began.
+        Who dies before the first records are delivered finds the content again where it began,
+        under the same name.
         """
-        if start.stream not in self._positions:
-            self._positions[start.stream] = start
+        known = self._positions.get(start.stream)
+        if known is not None and known.epoch == start.epoch:
+            return
+        self._positions[start.stream] = start
+        if known is None:
             await self._hand_over(Batch(self._of(source, start), [], (start,)), stop)
+        else:
+            # Behind what is on its way of the content before, and with it.
+            await self.reach(source, start, epoch=known.epoch)
 
     async def put(
         self, source: str, raw: Raw, after: Position, size: int, *, epoch: str = ""

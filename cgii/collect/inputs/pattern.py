@@ -102,6 +102,10 @@ class ContentFile(FollowedFile):
             return file.holds(Epoch.read(known.epoch), known.offset)  # a copy of it
         return super()._is_where_we_were(file)
 
+    @property
+    def _may_have_missed(self) -> bool:
+        return False  # the pattern sees what comes and goes, and asks no quiet file
+
     def _look_for_earlier(self) -> None:
         self._earlier = []  # a place is given only with the content that it lies in
 

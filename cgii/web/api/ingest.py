@@ -106,6 +106,8 @@ def _unpack(body: bytes, encoding: str) -> bytes:
         )
     if not reader.eof:
         raise Invalid("El lote comprimido está incompleto. Reenvíelo entero.")
+    if reader.unused_data:  # of two parts put together the second would be lost
+        raise Invalid("Detrás del lote comprimido hay algo más. Envíe un solo lote por petición.")
     return unpacked
 
 

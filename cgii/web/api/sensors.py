@@ -130,8 +130,9 @@ def _report(centre: Centre, sender: Sender, sent: ReportBody) -> dict[str, Any]:
         kept = sensor_reports.Report(**vars(sent))
         sensor_reports.keep_report(session, sender.id, kept, now=now)
         wanted = sensor_reports.settings_of(session, sender.id)
-        if wanted is not None and wanted.version != sent.settings_version:
-            answer["settings"] = {"version": wanted.version, "text": wanted.text}
+        version, text = (wanted.version, wanted.text) if wanted else ("", "")
+        if version != sent.settings_version:  # it may have those of another centre, or of before
+            answer["settings"] = {"version": version, "text": text}
     offer = centre.offered.current()
     if offer.version != sent.sources_version:
         answer["sources"] = {"version": offer.version, "files": offer.files}

@@ -146,6 +146,14 @@ def test_a_key_is_old_after_its_days(tmp_path: Path) -> None:
         assert identity.is_old
 
 
+def test_a_key_made_by_a_clock_far_ahead_is_old(tmp_path: Path) -> None:
+    with time_machine.travel(NOW + timedelta(days=3650), tick=False):
+        identity = enrolled(tmp_path)
+        assert not identity.is_old
+    with time_machine.travel(NOW, tick=False):
+        assert identity.is_old
+
+
 @pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'{"seed": "00", "made_at": "x"}', b"\xff"])
 def test_a_damaged_key_says_what_to_do(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "key.json").write_bytes(text)

@@ -119,6 +119,24 @@ def test_a_restart_goes_on_from_the_given_positions(tmp_path: Path) -> None:
     assert second.batches[0].raws[0].seq == 1
 
 
+def test_a_content_is_known_before_a_line_of_it_is_on_its_way(tmp_path: Path) -> None:
+    """Else who dies just after its first lines were kept reads them again as others."""
+    path = tmp_path / "auth.log"
+    path.write_text("one\n")
+    first = asyncio.run(run(path, 1))
+    path.rename(tmp_path / "auth.log.1")
+    with (tmp_path / "auth.log.1").open("a") as file:
+        file.write("two\n")
+    path.write_text("three\n")
+    second = asyncio.run(run(path, 2, positions=first.positions))
+    assert second.lines == [b"two", b"three"]
+    places: dict[str, Position] = dict(first.positions)
+    for batch in second.batches:
+        if batch.raws:
+            assert places[batch.positions[0].stream].epoch == batch.origin.epoch
+        places.update({one.stream: one for one in batch.positions})
+
+
 def test_a_small_buffer_delivers_everything_in_order(tmp_path: Path) -> None:
     path = tmp_path / "auth.log"
     lines = [f"line {number}" for number in range(500)]

@@ -1,10 +1,15 @@
 """A batch reaches the centre as it expects it, and comes back when the centre is busy."""
 
 import gzip
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
 
 import httpx2
 import orjson
@@ -16,6 +21,7 @@ from cgii.base.signatures import SecretKey, is_genuine, read_signed, told_time
 from cgii.collect.buffer import Batch
 from cgii.collect.send import Authorise, Sender, by_key, by_token, pack, pause_before_next
 from cgii.model.event import Origin, Raw
+from tests.certificates import Authority, Pair
 
 BATCH = Batch(
     Origin("linux_auth", "syslog:udp:here/linux_auth", "e1"),
@@ -198,3 +204,57 @@ def test_who_shows_a_token_is_told_the_time_too() -> None:
     with sender(answer) as centre:
         centre.send(b"")
         assert abs(centre.skew - timedelta(hours=3)) < timedelta(seconds=120)
+
+
+class OneAnswer(BaseHTTPRequestHandler):
+    """Takes every batch."""
+
+    def do_POST(self) -> None:
+        body = b'{"events": 0}'
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def centre_with(pair: Pair) -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), OneAnswer)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"https://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_an_authority_put_in_place_of_the_old_one_is_trusted_without_a_restart(
+    tmp_path: Path,
+) -> None:
+    old, new = Authority(tmp_path, "antes"), Authority(tmp_path, "ahora")
+    trusted = tmp_path / "ca.pem"
+    trusted.write_bytes(old.file.read_bytes())
+    with (
+        centre_with(new.issue("centro")) as url,
+        Sender(url, by_token("secreto"), ca_file=trusted) as centre,
+    ):
+        for damage in (old.file.read_bytes(), b"not yet", None):
+            if damage is None:
+                trusted.unlink()
+            else:
+                trusted.write_bytes(damage)
+            with pytest.raises(Unavailable, match="El centro no responde"):
+                centre.send(pack(BATCH))
+        trusted.write_bytes(new.file.read_bytes())
+        with pytest.raises(Unavailable):
+            centre.send(pack(BATCH))
+        centre.send(pack(BATCH))

@@ -5,11 +5,14 @@ import errno
 import gzip
 import os
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from cgii.collect.inputs.follow import FollowedFile, Line, Position
+from cgii.collect.inputs.outlet import at_start
 
 
 @pytest.fixture
@@ -35,6 +38,9 @@ def read_all(file: FollowedFile) -> list[Line]:
 
 def texts(lines: list[Line]) -> list[bytes]:
     return [line.data for line in lines]
+
+
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
 def identities(lines: list[Line]) -> list[tuple[str, int]]:
@@ -225,10 +231,31 @@ def test_what_rotated_more_than_once_while_nobody_looked_comes_in_order(
     lines = read_all(FollowedFile(path, first.after))
     assert texts(lines) == [b"two", b"three", b"four", b"five"]
     assert len(set(identities(lines))) == 4
-    for place, line in enumerate(lines[:-1]):  # and after a fall at any of them
-        again = FollowedFile(path, line.after)
-        assert identities(read_all(again)) == identities(lines[place + 1 :])
-        assert not again.missed
+    for place, line in enumerate(lines[1:], start=1):  # and after a fall before any of them
+        for known in (lines[place - 1].after, at_start(line.after)):
+            again = FollowedFile(path, known)
+            read = read_all(again)
+            assert texts(read) == texts(lines[place:])
+            assert not again.missed
+        assert identities(read)[0] == identities(lines)[place]  # its content was begun
+
+
+def test_a_place_of_old_gives_no_record_the_name_of_another(path: Path) -> None:
+    """As in a folder taken from a backup: what came since began with the same heading."""
+    heading = "fecha;usuario;ip;" + "columna;" * 40 + "\n"
+    append(path, heading + "one\n")
+    before = read_all(file := FollowedFile(path))[-1].after
+    path.write_text(heading)
+    assert texts(read_all(file)) == [heading.strip().encode()]
+    append(path, "three\n")
+    since = read_all(file)
+    path.write_text(heading)
+    again = FollowedFile(path, before)
+    read_all(again)
+    append(path, "four\n")
+    later = read_all(again)
+    assert (texts(since), texts(later)) == ([b"three"], [b"four"])
+    assert not set(identities(since)) & set(identities(later))
 
 
 def test_a_copy_of_a_file_cut_to_nothing_while_nobody_looked_is_finished_first(path: Path) -> None:
@@ -290,8 +317,78 @@ def test_a_content_that_ended_is_no_loss_wherever_it_went(path: Path) -> None:
     path.with_name("auth.log.1").unlink()
     append(path, "two\n")
     again = FollowedFile(path, place)
-    assert identities(read_all(again)) == identities(read_all(file))
+    assert texts(read_all(again)) == texts(read_all(file)) == [b"two"]
     assert not again.missed
+
+
+@pytest.mark.parametrize("pack", [True, False])
+def test_what_rotated_while_there_was_no_room_is_read(path: Path, pack: bool) -> None:
+    """A sensor that is full does not ask for days; what it had open is not all that came."""
+    append(path, "one\n")
+    with time_machine.travel(NOW) as moment:
+        file = FollowedFile(path)
+        read_all(file)
+        append(path, "two\n")
+        rotate(path, "auth.log.3", at=1, pack=pack)
+        append(path, "three\n")
+        rotate(path, "auth.log.2", at=2, pack=pack)
+        append(path, "four\n")
+        rotate(path, "auth.log.1", at=3, pack=False)
+        append(path, "five\n")
+        moment.shift(timedelta(days=3))
+        assert texts(read_all(file)) == [b"two", b"three", b"four", b"five"]
+        assert not file.missed
+
+
+def test_what_rotated_before_the_next_file_was_opened_is_read(path: Path) -> None:
+    append(path, "one\n")
+    with time_machine.travel(NOW) as moment:
+        file = FollowedFile(path)
+        read_all(file)
+        rotate(path, "auth.log.2", at=1, pack=False)
+        append(path, "two\n")
+        assert file.poll() == []
+        assert not file.is_open
+        rotate(path, "auth.log.1", at=2, pack=False)
+        append(path, "three\n")
+        moment.shift(timedelta(hours=1))  # no room even to keep the place
+        assert texts(read_all(file)) == [b"two", b"three"]
+
+
+def test_what_is_older_is_not_read_again_when_a_file_is_rotated(path: Path) -> None:
+    """It may have been packed just now by what does not keep its time."""
+    append(path, "one\n")
+    with time_machine.travel(NOW) as moment:
+        file = FollowedFile(path)
+        read_all(file)
+        moment.shift(timedelta(days=1))
+        read_all(file)
+        append(path.with_name("auth.log.2.gz"), "packed\n")
+        rotate(path, "auth.log.1", at=1, pack=False)
+        append(path, "two\n")
+        assert texts(read_all(file)) == [b"two"]
+
+
+def test_the_rest_of_a_file_copied_and_emptied_while_there_was_no_room_is_read(
+    path: Path,
+) -> None:
+    append(path, "one\n")
+    with time_machine.travel(NOW) as moment:
+        file = FollowedFile(path)
+        read_all(file)
+        append(path, "two\n")
+        shutil.copy(path, path.with_name("auth.log.1"))
+        path.write_text("")
+        append(path, "3\n")
+        moment.shift(timedelta(hours=1))
+        assert texts(read_all(file)) == [b"two", b"3"]
+        assert not file.missed
+        append(path, "four\n")
+        path.write_text("")
+        append(path, "5\n")
+        moment.shift(timedelta(hours=1))
+        assert texts(read_all(file)) == [b"5"]
+        assert file.missed  # no copy has it
 
 
 def test_what_rotated_after_a_content_that_ended_is_read(path: Path) -> None:
