@@ -139,7 +139,7 @@ def _fetched(box: PinnedIMAP, number: int) -> tuple[bytes, bytes]:
         raise FetchError(error) from error
     pair = next((one for one in found if isinstance(one, tuple)), None)
     if status != "OK" or pair is None:  # OK with nothing, or with NIL
-        raise FetchError(found)
+        raise FetchError(words_of(found))
     return pair
 
 
@@ -173,8 +173,14 @@ def _shorter(facts: dict[str, Any]) -> str:
 
 def _expect(answer: tuple[str, list[Any]]) -> list[Any]:
     if answer[0] != "OK":
-        raise imaplib.IMAP4.error(str(answer[1])[: limits.SHORT_TEXT_CHARS_MAX])
+        raise imaplib.IMAP4.error(words_of(answer[1])[: limits.SHORT_TEXT_CHARS_MAX])
     return answer[1]
+
+
+def words_of(said: list[Any]) -> str:
+    """What a server said, as text."""
+    found = (one for one in said if isinstance(one, bytes))
+    return b" ".join(found).decode(errors="replace").strip() or "el servidor no dice por qué"
 
 
 def _number(text: bytes | None) -> int:

@@ -27,7 +27,7 @@ from cgii.collect.inputs.matching import matching
 from cgii.collect.inputs.pages import read_page
 from cgii.collect.inputs.pull import Pull
 from cgii.collect.inputs.tls import TlsFiles, server_context
-from cgii.collect.mailbox import connected, quoted
+from cgii.collect.mailbox import connected, quoted, words_of
 from cgii.collect.outgoing import Asker, address_of
 from cgii.collect.packets import filters
 from cgii.collect.packets.captures import is_capture
@@ -343,5 +343,5 @@ async def _mailbox(box: MailboxConfig) -> Finding:
     except (imaplib.IMAP4.error, ssl.SSLError, OSError, ValueError) as error:
         return Finding(name, False, why(error)[: limits.SHORT_TEXT_CHARS_MAX])
     if status != "OK":
-        return Finding(name, False, f"no se puede abrir la carpeta: {said}")
+        return Finding(name, False, f"no se puede abrir la carpeta: {words_of(said)}")
     return Finding(name, True, "se puede leer")

@@ -17,7 +17,7 @@ from cgii.base import limits
 from cgii.collect.inputs.mail import Mailbox
 from cgii.collect.inputs.whole_child import Answer, Begins, Loss, Record, Step
 from cgii.collect.mail_report import report
-from cgii.collect.mailbox import quoted
+from cgii.collect.mailbox import quoted, words_of
 from cgii.collect.outgoing import Target
 from tests.certificates import Authority
 from tests.imap_server import ImapServer
@@ -189,6 +189,19 @@ def test_a_mail_that_cannot_be_had_or_kills_the_reader_is_told_and_passed(
     asyncio.run(run())
     assert subjects(kept) == ["n 1", "n 4"]
     assert [(loss["uid"], loss["count"]) for loss in kept.losses] == [(2, 1), (3, 1)]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ([b"carpeta desconocida"], "carpeta desconocida"),
+        ([b"no \xf1"], "no \ufffd"),
+        ([None], "el servidor no dice por qué"),
+        ([], "el servidor no dice por qué"),
+    ],
+)
+def test_what_a_server_says_is_told_as_text(said: list[bytes | None], told: str) -> None:
+    assert words_of(said) == told
 
 
 @pytest.mark.parametrize("way", ["bad", "empty", "nil"])
