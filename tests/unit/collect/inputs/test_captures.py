@@ -19,6 +19,7 @@ from cgii.collect.inputs.capture_contents import Content, content_of
 from cgii.collect.inputs.captures import DONE, READING, Captures, finished
 from cgii.collect.inputs.follow import Position
 from cgii.collect.listen import Inputs, Listener
+from cgii.collect.packets.child import read_packets
 from tests.make_packets import pcap
 from tests.unit.collect.packets.test_patterns import attempt
 
@@ -217,6 +218,29 @@ def test_a_capture_that_may_not_be_read_yet_is_told_once_and_read_later(
     batches = run(tmp_path, RECORDS + 1)
 
     assert [one["reason"] for one in losses(batches)] == ["refused"]
+    assert sum(len(batch.raws) for batch in batches) == RECORDS + 1
+
+
+def test_a_capture_for_which_no_process_can_be_started_is_told_once_and_read_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "a.pcap", pcap(FRAMES))
+    tries: list[BinaryIO] = []
+
+    def started_later(file: BinaryIO, **more: Any) -> Iterator[bytes]:
+        tries.append(file)
+        if len(tries) <= 3:
+            raise OSError(24, "Too many open files")
+        yield from read_packets(file, **more)
+
+    monkeypatch.setattr("cgii.collect.inputs.captures.read_packets", started_later)
+    batches = run(tmp_path, RECORDS + 1)
+
+    (told,) = losses(batches)
+    assert (told["reason"], told["detail"]) == (
+        "refused",
+        "este proceso tiene demasiados archivos abiertos",
+    )
     assert sum(len(batch.raws) for batch in batches) == RECORDS + 1
 
 
