@@ -126,6 +126,8 @@ class _Reading:
     ) -> bool:
         """Put the records after the number `first`. Raises OSError."""
         name = content.name
+        if content.packed and self._outlet.known(f"pcap:{content.packed}") is not None:
+            name = content.packed  # an earlier version began it under that name
         start = Position(f"pcap:{name}", READING, 0, first)
         known = self._outlet.known(start.stream)
         done = known.seq if known is not None and known.epoch == READING else first

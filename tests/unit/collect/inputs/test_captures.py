@@ -253,6 +253,15 @@ def test_a_capture_that_was_read_is_not_read_again_when_it_is_packed(tmp_path: P
     assert run(tmp_path, 0, known) == []
 
 
+def test_a_packed_capture_that_an_earlier_version_began_goes_on_there(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.pcap.gz", gzip.compress(pcap(FRAMES)))
+    stream = f"pcap:{content_of(path, Content()).packed}"
+    batches = run(tmp_path, RECORDS - 2, {stream: Position(stream, READING, 2, 2)})
+
+    assert {batch.origin.stream for batch in batches} == {stream}
+    assert [raw.seq for batch in batches for raw in batch.raws] == [2, 3, 4, 5]
+
+
 def test_a_packed_capture_that_an_earlier_version_read_is_not_read_again(tmp_path: Path) -> None:
     path = put(tmp_path, "a.pcap.gz", gzip.compress(pcap(FRAMES)))
     stream = f"pcap:{content_of(path, Content()).packed}"
