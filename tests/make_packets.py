@@ -36,12 +36,13 @@ def udp(source: str, source_port: int, destination: str, port: int, payload: byt
 
 
 def tcp(
-    ends: tuple[str, int, str, int], flags: int, sequence: int = 0, payload: bytes = b""
-) -> bytes:
+    ends: tuple[str, int, str, int], flags: int, sequence: int = 0, payload: bytes = b"",
+    *, acknowledged: int = 0,
+) -> bytes:  # fmt: skip
     """A TCP segment in IP; `ends` are source, port, destination, port."""
     source, source_port, destination, port = ends
     head = struct.pack(
-        ">HHIIBBHHH", source_port, port, sequence % 2**32, 0, 0x50, flags, 8192, 0, 0
+        ">HHIIBBHHH", source_port, port, sequence % 2**32, acknowledged, 0x50, flags, 8192, 0, 0
     )
     return ip(6, source, destination, head + payload)
 

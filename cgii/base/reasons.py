@@ -90,6 +90,9 @@ SAID = {
     "Error -3 while decompressing": "sus datos comprimidos no son válidos",
     "Server disconnected without": "cortó la conexión sin responder",
     "Connection unexpectedly closed": "cortó la conexión",
+    # With a token or a password that stands there: never in the words of the library.
+    "Illegal header value": "lo que se envía en una cabecera tiene signos que HTTP no admite",
+    "'ascii' codec can't encode": "lo que se envía tiene signos que no son ASCII",
     "encoding with 'idna' codec failed": "no es un nombre de máquina",
 }
 

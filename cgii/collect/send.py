@@ -117,7 +117,7 @@ class Sender:
                 content=body,
                 headers={"Content-Type": "application/json", **ours, **headers},
             )
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, UnicodeEncodeError) as error:  # of a token with an accent
             self._trust_again()
             raise Unavailable("El centro no responde: {reason}.", reason=why(error)) from error
         there = read_told_time(answer.headers.get(TIME_HEADER, ""), nonce_of(ours))

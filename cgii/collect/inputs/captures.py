@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cgii.base import clock, limits, logs
+from cgii.base.reasons import why
 from cgii.collect import gaps
 from cgii.collect.child import BrokenOff, PartialReading
 from cgii.collect.inputs.capture_contents import Content, content_of
@@ -99,22 +100,22 @@ class _Reading:
             content = await asyncio.to_thread(
                 content_of, path, before.content if before else Content()
             )
-            self._refused.discard(path)
+            is_done = True
             if not content.name:
                 self._others.setdefault(path, False)
-                return True
-            if any(name in self._read or self._is_done(name) for name in content.names):
-                return True
-            first = before.records if before and content.is_longer else 0
-            return await self._put(path, content, stop, first=first, inode=inode)
+            elif not any(name in self._read or self._is_done(name) for name in content.names):
+                first = before.records if before and content.is_longer else 0
+                is_done = await self._put(path, content, stop, first=first, inode=inode)
+            self._refused.discard(path)
+            return is_done
         except FileNotFoundError:
             return True
         except OSError as error:
             if path not in self._refused:
                 log.warning("a capture cannot be read", path=str(path), error=str(error))
-                await _tell(self._outlet, path, "refused", error.strerror or str(error))
+                await _tell(self._outlet, path, "refused", why(error))
             self._refused.add(path)
-            return not isinstance(error, PermissionError)  # which may be given later
+            return False  # rights may be given later, and there may be room for a process
 
     def _is_done(self, name: str) -> bool:
         known = self._outlet.known(f"pcap:{name}")
@@ -125,6 +126,8 @@ class _Reading:
     ) -> bool:
         """Put the records after the number `first`. Raises OSError."""
         name = content.name
+        if content.packed and self._outlet.known(f"pcap:{content.packed}") is not None:
+            name = content.packed  # an earlier version began it under that name
         start = Position(f"pcap:{name}", READING, 0, first)
         known = self._outlet.known(start.stream)
         done = known.seq if known is not None and known.epoch == READING else first

@@ -15,6 +15,7 @@ from cgii.collect.documents import as_json
 
 LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w!#$&+.^`|~-]+\s*(?:=\s*(?:"[^"]*"|[^",;]*))?)*)')
 HUGE = re.compile(rb"\d{19}")  # orjson makes fractions of what 64 bits do not hold
+DIGITS_MAX = 4_000  # Python refuses more than 4300
 NEXT = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)', re.IGNORECASE)
 
 
@@ -109,9 +110,14 @@ def _loads(body: bytes) -> Any:
         except orjson.JSONDecodeError:
             pass
     try:
-        return json.loads(body.decode("utf-8-sig", "replace"))
+        return json.loads(body.decode("utf-8-sig", "replace"), parse_int=_whole)
     except RecursionError as error:
         raise ValueError("too deep") from error
+
+
+def _whole(digits: str) -> int | str:
+    """A number; of more digits than Python makes into one, these."""
+    return int(digits) if len(digits) <= DIGITS_MAX else digits
 
 
 def _or_raw(line: bytes) -> Any:

@@ -4,6 +4,7 @@ from cgii.base import limits
 
 HALF = 2**31
 WHOLE = 2**32
+SEGMENT_BYTES = 120  # what a segment that waits takes beside its text, about
 # How many bytes are missing before a piece, the number of its first byte, and its bytes.
 Piece = tuple[int, int, bytes]
 
@@ -63,9 +64,11 @@ class Order:
         return [*found, (skipped, sequence, data)]
 
     def _keep(self, sequence: int, data: bytes) -> None:
-        known = self._early.get(sequence, b"")
-        if len(data) > len(known) and self._ledger.take(len(data)):
-            self._ledger.give(len(known))
+        known = self._early.get(sequence)
+        if known is None:
+            if self._ledger.take(SEGMENT_BYTES + len(data)):
+                self._early[sequence] = data
+        elif len(data) > len(known) and self._ledger.take(len(data) - len(known)):
             self._early[sequence] = data
 
     def _following(self) -> list[Piece]:
@@ -75,7 +78,7 @@ class Order:
             if distance > 0:
                 break
             data = self._early.pop(sequence)
-            self._ledger.give(len(data))
+            self._ledger.give(SEGMENT_BYTES + len(data))
             if rest := data[-distance:]:
                 found.append((0, self._next, rest))
                 self._next = (self._next + len(rest)) % WHOLE
@@ -111,5 +114,5 @@ class Order:
     def close(self) -> None:
         """Let go of what waits."""
         for data in self._early.values():
-            self._ledger.give(len(data))
+            self._ledger.give(SEGMENT_BYTES + len(data))
         self._early.clear()

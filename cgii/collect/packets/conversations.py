@@ -169,6 +169,8 @@ class Streams:
         if packet.flags & ACK and other is not None:
             yield from self._take(1 - way, other.passed(packet.acknowledged), at)
             self._acknowledged = self._acknowledged if way else packet.acknowledged
+            if self._is_over:
+                return  # what waited from now on would be nobody's
         order = self._orders[way]
         start = packet.sequence
         if packet.flags & SYN:

@@ -95,11 +95,14 @@ def _interval(told: Record) -> int:
     sampled: int = told.pop("sampled", 0)
     passed: int | None = told.pop("passed", None)
     sample, population = told.pop("sample", 0), told.pop("population", 0)
-    if given:
-        return given
-    if sampled and passed is not None:  # so many in a row, then so many not
-        return round((sampled + passed) / sampled)
-    return round(population / sample) if sample else sampled
+    found = given
+    if not found and sampled and passed is not None:  # so many in a row, then so many not
+        found = round((sampled + passed) / sampled)
+    elif not found:
+        found = round(population / sample) if sample else sampled
+    return (
+        found if found < 2**32 else 0
+    )  # its fields are no longer; JSON takes no more than 64 bits
 
 
 def finished(told: Record, moment: Moment, sampling: int) -> Record:

@@ -17,6 +17,7 @@ METHODS = (
 ANSWERS = (b"HTTP/1.",)
 VERSIONS = (b"HTTP/1.0", b"HTTP/1.1")
 END = re.compile(rb"\r?\n\r?\n")
+END_BYTES = 3  # of it there may be so many before the last one
 LAST_CHUNK = b"\r\n0\r\n\r\n"
 BLANKS = b"\r\n"  # servers pass over them before a request
 OF_REQUEST = {
@@ -67,7 +68,8 @@ class Http:
         while begins_head(way, whole) and not self.is_done:
             whole = whole.lstrip(BLANKS)
             self._left[way] = 0
-            found = END.search(whole, 0, limits.BEGINNING_BYTES_MAX)
+            looked_at = max(len(whole) - len(data) - END_BYTES, 0)  # when the rest came
+            found = END.search(whole, looked_at, limits.BEGINNING_BYTES_MAX)
             if found is None:
                 if len(whole) < limits.BEGINNING_BYTES_MAX and self._ledger.take(len(whole)):
                     self._kept[way] = whole

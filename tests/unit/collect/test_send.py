@@ -70,6 +70,17 @@ def test_a_batch_is_sent_once_with_the_token() -> None:
     assert request.content == pack(BATCH)
 
 
+def test_a_token_that_cannot_be_sent_is_told_without_it() -> None:
+    with (
+        sender(lambda _: httpx2.Response(200, json={}), by_token("secreto ñ")) as centre,
+        pytest.raises(Unavailable) as told,
+    ):
+        centre.send(pack(BATCH))
+
+    assert "no son ASCII" in str(told.value)
+    assert "secreto" not in str(told.value)
+
+
 def test_a_batch_is_signed_as_it_is_sent() -> None:
     seen: list[httpx2.Request] = []
 

@@ -19,6 +19,7 @@ from cgii.collect.inputs.capture_contents import Content, content_of
 from cgii.collect.inputs.captures import DONE, READING, Captures, finished
 from cgii.collect.inputs.follow import Position
 from cgii.collect.listen import Inputs, Listener
+from cgii.collect.packets.child import read_packets
 from tests.make_packets import pcap
 from tests.unit.collect.packets.test_patterns import attempt
 
@@ -220,6 +221,29 @@ def test_a_capture_that_may_not_be_read_yet_is_told_once_and_read_later(
     assert sum(len(batch.raws) for batch in batches) == RECORDS + 1
 
 
+def test_a_capture_for_which_no_process_can_be_started_is_told_once_and_read_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "a.pcap", pcap(FRAMES))
+    tries: list[BinaryIO] = []
+
+    def started_later(file: BinaryIO, **more: Any) -> Iterator[bytes]:
+        tries.append(file)
+        if len(tries) <= 3:
+            raise OSError(24, "Too many open files")
+        yield from read_packets(file, **more)
+
+    monkeypatch.setattr("cgii.collect.inputs.captures.read_packets", started_later)
+    batches = run(tmp_path, RECORDS + 1)
+
+    (told,) = losses(batches)
+    assert (told["reason"], told["detail"]) == (
+        "refused",
+        "este proceso tiene demasiados archivos abiertos",
+    )
+    assert sum(len(batch.raws) for batch in batches) == RECORDS + 1
+
+
 def test_a_capture_that_was_read_is_not_read_again_when_it_is_packed(tmp_path: Path) -> None:
     path = put(tmp_path, "a.pcap", pcap(FRAMES))
     known = reached(run(tmp_path, RECORDS))
@@ -227,6 +251,15 @@ def test_a_capture_that_was_read_is_not_read_again_when_it_is_packed(tmp_path: P
     path.unlink()
 
     assert run(tmp_path, 0, known) == []
+
+
+def test_a_packed_capture_that_an_earlier_version_began_goes_on_there(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.pcap.gz", gzip.compress(pcap(FRAMES)))
+    stream = f"pcap:{content_of(path, Content()).packed}"
+    batches = run(tmp_path, RECORDS - 2, {stream: Position(stream, READING, 2, 2)})
+
+    assert {batch.origin.stream for batch in batches} == {stream}
+    assert [raw.seq for batch in batches for raw in batch.raws] == [2, 3, 4, 5]
 
 
 def test_a_packed_capture_that_an_earlier_version_read_is_not_read_again(tmp_path: Path) -> None:

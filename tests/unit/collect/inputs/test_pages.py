@@ -94,3 +94,8 @@ def test_a_path_that_leads_nowhere_finds_nothing() -> None:
     assert at_path({"a": [1]}, "a.7") is None
     assert at_path({"a": [1]}, "a.b.c") is None
     assert at_path([], "-1") is None
+
+
+def test_a_number_of_very_many_digits_does_not_take_the_page_with_it() -> None:
+    digits = b"1" * 5_000
+    assert read(b'[{"a": 1}, {"a": %s}]' % digits) == ([b'{"a":1}', b'{"a":"%s"}' % digits], "")

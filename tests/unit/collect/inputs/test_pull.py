@@ -315,6 +315,16 @@ def get(url: str, *, networks: Any = HERE, ca: Path | None = None) -> outgoing.A
     return asyncio.run(Asker(target_of(url, networks, ca)).get(url, {}))
 
 
+@pytest.mark.parametrize("token", ["s3creto ñandú", "s3creto\nen dos líneas", "s3creto\0"])
+def test_a_token_that_cannot_be_sent_is_not_in_the_reason(interface: Interface, token: str) -> None:
+    url = interface.url()
+    with pytest.raises(Unavailable) as told:
+        asyncio.run(Asker(target_of(url, HERE)).get(url, {"Authorization": token}))
+
+    assert "signos que" in str(told.value)
+    assert "s3creto" not in str(told.value)
+
+
 def test_a_redirect_is_not_followed(interface: Interface) -> None:
     interface.say = lambda request: (302, {"Location": interface.url("/other")}, b"")
     assert get(interface.url()).status == 302

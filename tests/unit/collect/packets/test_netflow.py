@@ -2,6 +2,7 @@
 
 import struct
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -258,6 +259,21 @@ def test_each_way_to_say_one_in_how_many_is_understood(
     data = ipfix(one_set(3, layout), said, template(256, FIELDS, 2), one_set(256, record()))
 
     assert exporters.read(data, ROUTER)[0]["sampling_interval"] == 1_000
+
+
+@pytest.mark.parametrize("elements", [(305, 306), (309, 310), (305, 34)])
+def test_an_interval_that_is_none_does_not_take_the_flows_with_it(
+    elements: tuple[int, ...],
+) -> None:
+    exporters = Exporters()
+    layout = struct.pack(">HHH", 257, 3, 1) + struct.pack(">HH", 149, 4)
+    layout += b"".join(struct.pack(">HH", one, 8) for one in elements)
+    said = one_set(257, struct.pack(">IQQ", 0, 1, 2**64 - 1))
+    data = ipfix(one_set(3, layout), said, template(256, FIELDS, 2), one_set(256, record()))
+    (found,) = exporters.read(data, ROUTER)
+
+    assert "sampling_interval" not in found
+    assert orjson.dumps(found)
 
 
 def test_each_sampler_has_its_interval() -> None:

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from cgii.base import limits
+from cgii.collect.packets import http
 from cgii.collect.packets.beginnings import Ledger, Order
+from cgii.collect.packets.decode import ETHERNET
+from cgii.collect.packets.observe import Observer
 from tests.make_packets import (
     ACK,
     PSH,
@@ -232,3 +235,57 @@ def test_a_segment_that_the_receiver_would_drop_hides_nothing(away: int) -> None
 
     assert observe([*frames, hello], "ssl")[0]["server_name"] == "secreto.example"
     assert pairs(observe([*frames, request], "http")) == [("/1", None)]
+
+
+def test_what_comes_with_the_packet_that_ends_a_reading_is_not_held_for_good() -> None:
+    ledger = Ledger()
+    observer = Observer()
+    observer._ledger = ledger
+    behind_holes = [
+        tcp(ENDS, PSH | ACK, 1_001, client_hello()[:20], acknowledged=70_001),
+        tcp(BACK, PSH | ACK, 70_101, b"x" * 50, acknowledged=1_021),
+        tcp(ENDS, PSH | ACK, 6_000, b"y" * 1_400, acknowledged=70_151),
+    ]
+    frames = conversation(ENDS, [], closes=False) + [ethernet(one) for one in behind_holes]
+    list(observer.see((10**18 + at, ETHERNET, len(one), one) for at, one in enumerate(frames)))
+    list(observer.end())
+
+    assert ledger.held == 0
+
+
+def test_many_small_segments_that_wait_count_with_all_that_they_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "BEGINNINGS_BYTES_MAX", 10_000)
+    ledger = Ledger()
+    orders = [Order(0, ledger) for _ in range(100)]
+    for order in orders:
+        for number in range(limits.EARLY_SEGMENTS_MAX):
+            order.add(10 + 2 * number, b"x")
+    assert ledger.refused > 1_500
+
+    for order in orders:
+        order.rest()
+    assert ledger.held == 0
+
+
+def test_a_head_that_comes_byte_by_byte_is_looked_through_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked = 0
+    end = http.END
+
+    class Counting:
+        def search(self, data: bytes, start: int, most: int) -> object:
+            nonlocal looked
+            looked += len(data) - start
+            return end.search(data, start, most)
+
+    monkeypatch.setattr(http, "END", Counting())
+    head = b"\r\n" + GET % 1
+    reader = http.Http(Ledger())
+    for at in range(len(head)):
+        assert list(reader.feed(0, head[at : at + 1], 0)) == []
+
+    assert [one["uri"] for one in reader.end()] == ["/1"]
+    assert looked <= 4 * len(head)
