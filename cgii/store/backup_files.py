@@ -55,7 +55,8 @@ def files_of(backup: Path) -> tuple[Kept, ...]:
         manifest = orjson.loads((backup / MANIFEST).read_bytes())
         files = tuple(
             Kept(
-                str(one["name"]), int(one["size"]), str(one["sha256"]), int(one["mode"]),
+                str(one["name"]), int(one["size"]), str(one["sha256"]),
+                int(one["mode"]) & 0o777,
                 tuple(map(int, one["source"])),
             )
             for one in manifest["files"]
@@ -159,4 +160,5 @@ def sha256_of(path: Path) -> str:
 
 def _is_below(name: str) -> bool:
     path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and bool(path.name)
+    is_inside = not path.is_absolute() and ".." not in path.parts
+    return is_inside and bool(path.name) and "\0" not in name

@@ -288,6 +288,8 @@ def test_a_backup_that_changed_is_told_and_not_put_back(
                 ],
             }
         ).encode(),
+        b'{"version": 1, "files": [{"name": "a\\u0000b", "size": 0, "sha256": "", "mode": 420, '
+        b'"source": []}]}',
     ],
 )
 def test_what_is_no_backup_is_refused(tmp_path: Path, manifest: bytes) -> None:
