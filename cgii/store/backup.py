@@ -163,9 +163,11 @@ class _Copy:
         self._data, self._folder, self._before, self._made = data, folder, before, made
         self._done: set[str] = set()
         self._known: dict[str, Kept] = {}
+        self._listed_at = 0
         if before is not None:
             with suppress(Invalid):  # of another version: everything is copied
                 self._known = {kept.name: kept for kept in files_of(before)}
+                self._listed_at = (before / MANIFEST).stat().st_mtime_ns
 
     def run(self, told: Told) -> None:
         """Copy all there is, then write the list."""
@@ -236,12 +238,15 @@ class _Copy:
         self._plain(name, kept_as=aside)
 
     def _linked(self, name: str, source: tuple[int, ...]) -> bool:
-        """Whether the backup before has the same, and it is here now."""
+        """Whether the backup before has the same, and it is here now; not what changed there."""
         known = self._known.get(name)
         if self._before is None or known is None or known.source != source:
             return False
         (self._folder / name).unlink(missing_ok=True)
         try:
+            found = (self._before / name).stat()
+            if found.st_size != known.size or found.st_mtime_ns > self._listed_at:
+                return False
             os.link(self._before / name, self._folder / name)
         except OSError:  # it is gone, or this kind of disk knows no links
             return False

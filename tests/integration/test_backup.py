@@ -24,7 +24,7 @@ from cgii.cli.app import build
 from cgii.model.event import Origin, Raw
 from cgii.model.records import Batch
 from cgii.pipeline import take
-from cgii.store import anchors, backup, backup_files, files
+from cgii.store import anchors, audit, backup, backup_files, files
 from cgii.store.backup import check, make, put_back
 from cgii.store.events import EventQuery
 from cgii.store.events_aside import put_aside
@@ -356,8 +356,15 @@ def test_without_data_there_is_nothing_to_back_up(
     assert not (tmp_path / "copies").exists()
 
 
-def test_doctor_says_when_the_last_one_was_made(place: Path, tmp_path: Path) -> None:
+def test_doctor_says_when_the_last_one_was_made(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "ninguno con `cgii backup`" in run("doctor").output
+    centre = build_centre(load())
+    with monkeypatch.context() as ahead, centre.database.transaction() as session:
+        ahead.setattr(centre, "clock", lambda: NOW.replace(year=2099))
+        centre.act(session, via="cli").record(audit.BACKUP_MADE, "centre")
+    centre.close()
     run("backup", tmp_path / "copies")
     assert "hace 0 días" in run("doctor").output
 
@@ -500,3 +507,19 @@ def test_a_full_disk_is_told_in_spanish_and_by_the_file_that_did_not_fit(
     told = limited("put_back(one, other)", made.path, fresh, most=7_000_000)
     assert f"{fresh}/evidence/.big.new: el archivo sería demasiado grande" in told
     assert put_back(made.path, fresh) == len(made.files)
+
+
+@pytest.mark.parametrize("changed", [b"less", b"x" * 8])
+def test_what_changed_in_the_backup_before_does_not_come_into_the_next(
+    place: Path, tmp_path: Path, changed: bytes
+) -> None:
+    (place / "evidence" / "one").write_bytes(b"evidence")
+    before = make(place, tmp_path / "copies", now=NOW.replace(hour=1), keep=7)
+    copy = before.path / "evidence" / "one"
+    copy.write_bytes(changed)
+    os.utime(copy, ns=(0, (before.path / "manifest.json").stat().st_mtime_ns + 1))
+
+    made = make(place, tmp_path / "copies", now=NOW.replace(hour=2), keep=7)
+
+    assert check(before.path) == ["evidence/one: no es el que se respaldó"]
+    assert check(made.path) == []
