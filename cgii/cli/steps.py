@@ -16,13 +16,14 @@ def shown_steps() -> Iterator[Told]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.completed:,} de {task.total:,}"),
+        TextColumn("{task.completed:,}{task.fields[of]}"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
 
         def told(what: str, batches: Iterator[int], total: int | None) -> None:
-            task = shown.add_task(what, total=total)
+            of = "" if total is None else f" de {total:,}"
+            task = shown.add_task(what, total=total, of=of)
             for count in batches:
                 shown.advance(task, count)
             shown.update(task, completed=total)

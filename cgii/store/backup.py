@@ -19,11 +19,14 @@ from pathlib import Path
 from cgii.base import limits
 from cgii.base.durable import sync_folder, told_if_unusable
 from cgii.base.errors import Invalid, Unavailable
+from cgii.base.reasons import why
 from cgii.base.settings import EMBEDDED
 from cgii.store import anchors
 from cgii.store.backup_files import (
+    LOG,
     MANIFEST,
     Kept,
+    copy_file,
     faults_of,
     files_of,
     is_database,
@@ -41,6 +44,13 @@ _MONTH = re.compile(rf"events/events-{MONTH}\.sqlite")
 _UNFINISHED = re.compile(rf"\.(cgii-new|{_NAME.pattern})")  # being made, or being deleted
 # So no seal is there of an entry that the record lacks, and no event is missing that it speaks of.
 _FIRST = (anchors.FILE_NAME, EMBEDDED)
+_REASONS = {
+    sqlite3.SQLITE_FULL: "no queda espacio en el disco",
+    sqlite3.SQLITE_IOERR: "error de entrada y salida",
+    sqlite3.SQLITE_BUSY: "otro proceso lo tiene ocupado",
+    sqlite3.SQLITE_CANTOPEN: "no se puede abrir",
+    sqlite3.SQLITE_READONLY: "no hay permiso",
+}
 Told = Callable[[str], None]
 
 
@@ -120,7 +130,7 @@ def put_back(backup: Path, data: Path, told: Told = _silent) -> int:
     with told_if_unusable(data):
         data.mkdir(parents=True, exist_ok=True)
         known = {kept.name: kept for kept in files}
-        there = set(names_in(data))
+        there = set(names_in(data, backup.parent))
         for name in sorted(there):
             if name not in known or sha256_of(data / name) != known[name].sha256:
                 raise Invalid(
@@ -139,7 +149,7 @@ def put_back(backup: Path, data: Path, told: Told = _silent) -> int:
 def _put(source: Path, target: Path, mode: int) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}.new")
-    shutil.copyfile(source, fresh)
+    copy_file(source, fresh)
     fresh.chmod(mode)
     _sync(fresh)
     fresh.rename(target)
@@ -151,22 +161,25 @@ class _Copy:
 
     def __init__(self, data: Path, folder: Path, before: Path | None, made: Made) -> None:
         self._data, self._folder, self._before, self._made = data, folder, before, made
+        self._done: set[str] = set()
         self._known: dict[str, Kept] = {}
+        self._listed_at = 0
         if before is not None:
             with suppress(Invalid):  # of another version: everything is copied
                 self._known = {kept.name: kept for kept in files_of(before)}
+                self._listed_at = (before / MANIFEST).stat().st_mtime_ns
 
     def run(self, told: Told) -> None:
         """Copy all there is, then write the list."""
         self._folder.mkdir(mode=0o700)
-        done: set[str] = set()
         # Twice: meanwhile a month may have been set aside under another name.
-        for names in (_FIRST, names_in(self._data), names_in(self._data)):
+        places = self._data, self._folder.parent
+        for names in (_FIRST, names_in(*places), names_in(*places)):
             for name in names:
-                if name not in done and (self._data / name).is_file():
+                if name not in self._done and (self._data / name).is_file():
                     told(name)
                     self._file(name)
-                    done.add(name)
+                    self._done.add(name)
         write_manifest(self._folder, tuple(self._made.files))
         for folder, _, _ in os.walk(self._folder, topdown=False):
             sync_folder(Path(folder))
@@ -185,7 +198,7 @@ class _Copy:
         found = path.stat()
         source = found.st_ino, found.st_size, found.st_mtime_ns
         if not self._linked(name, source):
-            shutil.copyfile(path, target)
+            copy_file(path, target)
             target.chmod(found.st_mode & 0o777)
             self._keep(kept_as or name, source)
 
@@ -207,7 +220,7 @@ class _Copy:
             is_whole = is_sound(target)
         except sqlite3.Error as error:
             if not is_damage(error):
-                raise _failed(target, str(error)) from error
+                raise _failed(*_blamed(error, path, target)) from error
         if is_whole:
             target.chmod(path.stat().st_mode & 0o777)
             self._keep(name, source)
@@ -215,16 +228,25 @@ class _Copy:
         if not is_month:
             raise _failed(path, "está dañado")
         target.unlink(missing_ok=True)
+        if path.stat().st_ino != inode:  # it was set aside meanwhile, and a new one begun
+            self._database(name)
+            return
         self._made.damaged.append(name)
-        self._plain(name, kept_as=aside_name(name, inode))
+        aside = aside_name(name, inode)
+        if Path(f"{path}{LOG}").exists():
+            self._plain(f"{name}{LOG}", kept_as=f"{aside}{LOG}")
+        self._plain(name, kept_as=aside)
 
     def _linked(self, name: str, source: tuple[int, ...]) -> bool:
-        """Whether the backup before has the same, and it is here now."""
+        """Whether the backup before has the same, and it is here now; not what changed there."""
         known = self._known.get(name)
         if self._before is None or known is None or known.source != source:
             return False
         (self._folder / name).unlink(missing_ok=True)
         try:
+            found = (self._before / name).stat()
+            if found.st_size != known.size or found.st_mtime_ns > self._listed_at:
+                return False
             os.link(self._before / name, self._folder / name)
         except OSError:  # it is gone, or this kind of disk knows no links
             return False
@@ -234,6 +256,7 @@ class _Copy:
 
     def _keep(self, name: str, source: tuple[int, ...]) -> None:
         _sync(self._folder / name)
+        self._done.add(name)
         kept = kept_file(self._folder, name, source)
         self._made.files.append(kept)
         self._made.copied_bytes += kept.size
@@ -300,7 +323,14 @@ def _told_if_failed(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _failed(Path(error.filename or folder), error.strerror or str(error)) from error
+        raise _failed(Path(error.filename or folder), why(error)) from error
+
+
+def _blamed(error: sqlite3.Error, source: Path, target: Path) -> tuple[Path, str]:
+    """Where something failed while one was copied into the other, and what."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    path = target if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR) else source
+    return path, _REASONS.get(code, str(error))
 
 
 def _failed(path: Path, reason: str) -> Unavailable:

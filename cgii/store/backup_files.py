@@ -1,7 +1,9 @@
 """The files of a backup: what is kept of each, and the list of them that lies beside them."""
 
+import errno
 import hashlib
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,11 +14,14 @@ import orjson
 
 from cgii.base.durable import write_file
 from cgii.base.errors import Invalid
+from cgii.base.reasons import why
 
 MANIFEST = "manifest.json"
 VERSION = 1  # of the manifest
 _LEFT_OUT = frozenset({"cache"})  # is made anew
-_OPEN = ("-wal", "-shm")  # what SQLite has beside a file that is open
+LOG = "-wal"  # what SQLite has beside a file that is open: what was stored last
+_INDEX = "-shm"  # of the log, made anew
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _WHOLE = "ok"  # SQLite's answer
 
 
@@ -50,7 +55,8 @@ def files_of(backup: Path) -> tuple[Kept, ...]:
         manifest = orjson.loads((backup / MANIFEST).read_bytes())
         files = tuple(
             Kept(
-                str(one["name"]), int(one["size"]), str(one["sha256"]), int(one["mode"]),
+                str(one["name"]), int(one["size"]), str(one["sha256"]),
+                int(one["mode"]) & 0o777,
                 tuple(map(int, one["source"])),
             )
             for one in manifest["files"]
@@ -69,21 +75,55 @@ def files_of(backup: Path) -> tuple[Kept, ...]:
     return files
 
 
-def names_in(data: Path) -> Iterator[str]:
-    """The files of a data folder that are worth keeping, in order; without links and hidden ones.
+def names_in(data: Path, without: Path) -> Iterator[str]:
+    """The files of a data folder that are worth keeping, in order; without hidden ones.
 
-    What SQLite has beside an open file is in the copy of that file.
+    What SQLite has beside an open file is in the copy of that file. Links are followed, for events
+    may lie on another disk; but not into `without`, where the backups are. Raises OSError for what
+    nobody can look into: a folder of somebody else's, a link to a disk that is not there.
     """
-    for folder, folders, files in os.walk(data):
+    seen = {without.resolve()}
+    for folder, folders, files in os.walk(data, onerror=_must_be_gone, followlinks=True):
         here = Path(folder).relative_to(data)
         hidden = _LEFT_OUT if folder == str(data) else ()
         folders[:] = sorted(one for one in folders if one[0] != "." and one not in hidden)
+        if (real := Path(folder).resolve()) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         for name in sorted(files):
             path = Path(folder, name)
-            is_beside = name.endswith(_OPEN) and path.with_name(name[:-4]).exists()
-            is_left_out = name[0] == "." or name.endswith(".lock") or is_beside
-            if not is_left_out and path.is_file() and not path.is_symlink():
+            if name[0] == "." or name.endswith(".lock") or _is_in_copy(path):
+                continue
+            if path.is_symlink():
+                path.stat()
+            if path.is_file():
                 yield (here / name).as_posix()
+
+
+def _must_be_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _is_in_copy(path: Path) -> bool:
+    """Whether it belongs to a file of SQLite's, and the copy of that has what is in it.
+
+    A file that was set aside is copied byte by byte, and its log with it.
+    """
+    name = path.name
+    is_beside = name.endswith(_INDEX) or (name.endswith(LOG) and is_database(name[: -len(LOG)]))
+    return is_beside and path.with_name(name[: -len(LOG)]).exists()
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy the content. The OSError for a full disk names the target."""
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            error.filename, error.filename2 = str(target), None
+        raise
 
 
 def faults_of(backup: Path, kept: Kept) -> Iterator[str]:
@@ -95,7 +135,7 @@ def faults_of(backup: Path, kept: Kept) -> Iterator[str]:
         elif is_database(kept.name) and not is_sound(path):
             yield f"{kept.name}: está dañado"
     except OSError as error:
-        yield f"{kept.name}: no se puede leer ({error.strerror})"
+        yield f"{kept.name}: no se puede leer ({why(error)})"
 
 
 def is_database(name: str) -> bool:
@@ -120,4 +160,5 @@ def sha256_of(path: Path) -> str:
 
 def _is_below(name: str) -> bool:
     path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and bool(path.name)
+    is_inside = not path.is_absolute() and ".." not in path.parts
+    return is_inside and bool(path.name) and "\0" not in name

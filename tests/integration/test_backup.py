@@ -24,9 +24,10 @@ from cgii.cli.app import build
 from cgii.model.event import Origin, Raw
 from cgii.model.records import Batch
 from cgii.pipeline import take
-from cgii.store import anchors, backup, files
+from cgii.store import anchors, audit, backup, backup_files, files
 from cgii.store.backup import check, make, put_back
 from cgii.store.events import EventQuery
+from cgii.store.events_aside import put_aside
 from tests.make import NOW
 from tests.waiting import until
 
@@ -287,6 +288,8 @@ def test_a_backup_that_changed_is_told_and_not_put_back(
                 ],
             }
         ).encode(),
+        b'{"version": 1, "files": [{"name": "a\\u0000b", "size": 0, "sha256": "", "mode": 420, '
+        b'"source": []}]}',
     ],
 )
 def test_what_is_no_backup_is_refused(tmp_path: Path, manifest: bytes) -> None:
@@ -353,7 +356,170 @@ def test_without_data_there_is_nothing_to_back_up(
     assert not (tmp_path / "copies").exists()
 
 
-def test_doctor_says_when_the_last_one_was_made(place: Path, tmp_path: Path) -> None:
+def test_doctor_says_when_the_last_one_was_made(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "ninguno con `cgii backup`" in run("doctor").output
+    centre = build_centre(load())
+    with monkeypatch.context() as ahead, centre.database.transaction() as session:
+        ahead.setattr(centre, "clock", lambda: NOW.replace(year=2099))
+        centre.act(session, via="cli").record(audit.BACKUP_MADE, "centre")
+    centre.close()
     run("backup", tmp_path / "copies")
     assert "hace 0 días" in run("doctor").output
+
+
+def test_what_lies_on_another_disk_is_in_it(place: Path, tmp_path: Path) -> None:
+    for name in ("events", "secret"):
+        (place / name).rename(tmp_path / name)
+        (place / name).symlink_to(tmp_path / name)
+    (place / "site" / "round").symlink_to(place)
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    (place / "copies").symlink_to(copies)
+
+    make(place, copies, now=NOW.replace(hour=1), keep=7)
+    made = make(place, copies, now=NOW.replace(hour=2), keep=7)
+
+    names = [kept.name for kept in made.files]
+    assert not [name for name in names if name.startswith(("copies/", "site/round/"))]
+    put_back(made.path, tmp_path / "fresh")
+    assert (tmp_path / "fresh" / "secret").read_bytes() == (place / "secret").read_bytes()
+    centre = build_centre(load(data=tmp_path / "fresh"))
+    assert centre.events.stats().events == 10
+    centre.close()
+
+
+def test_what_cannot_be_looked_into_is_not_left_out(place: Path, tmp_path: Path) -> None:
+    before = make(place, tmp_path / "copies", now=NOW.replace(hour=1), keep=1)
+    (place / "events").rename(tmp_path / "disk")
+    (place / "events").symlink_to(tmp_path / "not mounted")
+    with pytest.raises(Unavailable, match=r"events \(no existe\)"):
+        make(place, tmp_path / "copies", now=NOW.replace(hour=2), keep=1)
+
+    (place / "events").unlink()
+    (tmp_path / "disk").rename(place / "events")
+    inner = os.open(place / "site", os.O_RDONLY)
+    for _ in range(20):  # a path too long to be opened
+        os.mkdir("n" * 250, dir_fd=inner)
+        outer, inner = inner, os.open("n" * 250, os.O_RDONLY, dir_fd=inner)
+        os.close(outer)
+    os.close(inner)
+    with pytest.raises(Unavailable, match="el nombre es demasiado largo"):
+        make(place, tmp_path / "copies", now=NOW.replace(hour=2), keep=1)
+    assert os.listdir(tmp_path / "copies") == [before.path.name]
+
+
+def test_the_log_of_a_damaged_month_goes_with_it(place: Path, tmp_path: Path) -> None:
+    folder = place / "events"
+    aside = folder / f"{OLD_MONTH}.damaged-7"
+    aside.write_bytes(b"no data base")
+    Path(f"{aside}-wal").write_bytes(b"set aside with it")
+    Path(f"{aside}-shm").write_bytes(b"of no use")
+    bad = folder / "events-2026-09.sqlite"
+    (month,) = folder.glob("*.sqlite")
+    shutil.copy(month, bad)
+    centre = sqlite3.connect(bad)  # has it open, so that its log stays
+    centre.execute("PRAGMA journal_mode=WAL")
+    centre.execute("CREATE TABLE stored_last (number INTEGER)")
+    log = Path(f"{bad}-wal").read_bytes()
+    with bad.open("r+b") as file:
+        file.seek(8_192)
+        file.write(b"\xff" * 100_000)
+    inode = bad.stat().st_ino
+
+    def set_aside_after(name: str) -> None:
+        if name.endswith(OLD_MONTH + ".damaged-7-wal"):
+            put_aside(bad, bad.with_name(f"{bad.name}.damaged-{inode}"))
+
+    made = make(place, tmp_path / "copies", now=NOW, keep=7, told=set_aside_after)
+    centre.close()
+
+    in_it = [kept.name for kept in made.files if ".damaged-" in kept.name]
+    assert sorted(in_it) == [
+        f"events/{bad.name}.damaged-{inode}",
+        f"events/{bad.name}.damaged-{inode}-wal",
+        f"events/{aside.name}",
+        f"events/{aside.name}-wal",
+    ]
+    kept = made.path / "events" / f"{bad.name}.damaged-{inode}-wal"
+    assert kept.read_bytes() == log
+    assert check(made.path) == []
+
+
+def test_a_month_that_is_set_aside_while_it_is_copied_and_the_new_one_are_both_in_it(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (month,) = (place / "events").glob("*.sqlite")
+    inode = month.stat().st_ino
+    aside = month.with_name(f"{month.name}.damaged-{inode}")
+
+    def is_sound(path: Path) -> bool:
+        if path.name == month.name and not aside.exists():
+            shutil.copy(month, tmp_path / "new")
+            put_aside(month, aside)
+            (tmp_path / "new").rename(month)
+            return False
+        return backup_files.is_sound(path)
+
+    monkeypatch.setattr(backup, "is_sound", is_sound)
+    made = make(place, tmp_path / "copies", now=NOW, keep=7)
+
+    names = [kept.name for kept in made.files]
+    assert names.count(f"events/{month.name}") == names.count(f"events/{aside.name}") == 1
+    assert made.damaged == []
+    assert check(made.path) == []
+
+
+def test_a_full_disk_is_told_in_spanish_and_by_the_file_that_did_not_fit(
+    place: Path, tmp_path: Path
+) -> None:
+    def limited(script: str, *places: Path, most: int) -> str:
+        done = subprocess.run(
+            [
+                sys.executable, "-c",
+                "import resource, sys\n"
+                "from datetime import UTC, datetime\n"
+                "from pathlib import Path\n"
+                "from cgii.base.errors import Unavailable\n"
+                "from cgii.store.backup import make, put_back\n"
+                "one, other = map(Path, sys.argv[1:3])\n"
+                "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)\n"
+                f"try: {script}\n"
+                "except Unavailable as error: print(error)\n",
+                *places, str(most),
+            ],
+            cwd=ROOT, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        return done.stdout
+
+    copies, fresh = tmp_path / "copies", tmp_path / "fresh"
+    big = place / "evidence" / "big"
+    big.write_bytes(bytes(8_000_000))
+    script = "make(one, other, now=datetime.now(UTC), keep=1)"
+    told = limited(script, place, copies, most=200_000)
+    assert f"{copies}/.cgii-new/cgii.sqlite (error de entrada y salida)" in told
+    told = limited(script, place, copies, most=7_000_000)
+    assert f"{copies}/.cgii-new/evidence/big (el archivo sería demasiado grande)" in told
+    assert os.listdir(copies) == []
+
+    made = make(place, copies, now=NOW, keep=1)
+    told = limited("put_back(one, other)", made.path, fresh, most=7_000_000)
+    assert f"{fresh}/evidence/.big.new: el archivo sería demasiado grande" in told
+    assert put_back(made.path, fresh) == len(made.files)
+
+
+@pytest.mark.parametrize("changed", [b"less", b"x" * 8])
+def test_what_changed_in_the_backup_before_does_not_come_into_the_next(
+    place: Path, tmp_path: Path, changed: bytes
+) -> None:
+    (place / "evidence" / "one").write_bytes(b"evidence")
+    before = make(place, tmp_path / "copies", now=NOW.replace(hour=1), keep=7)
+    copy = before.path / "evidence" / "one"
+    copy.write_bytes(changed)
+    os.utime(copy, ns=(0, (before.path / "manifest.json").stat().st_mtime_ns + 1))
+
+    made = make(place, tmp_path / "copies", now=NOW.replace(hour=2), keep=7)
+
+    assert check(before.path) == ["evidence/one: no es el que se respaldó"]
+    assert check(made.path) == []

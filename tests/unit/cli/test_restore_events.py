@@ -88,6 +88,18 @@ def _replace(path: Path, table: str, old: bytes, new: bytes) -> None:
     assert path.read_bytes() != content
 
 
+def test_on_a_terminal_it_shows_how_far_it_is(
+    aside: Path, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    done = _run(NAME)
+
+    assert done.exit_code == 0, done.output
+    assert "se leen" in done.stderr
+    assert f"{len(events):,}" in done.stderr
+
+
 def test_a_month_with_a_broken_full_text_comes_back_whole(
     aside: Path, tmp_path: Path, events: list[Event]
 ) -> None:
