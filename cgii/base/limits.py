@@ -269,7 +269,6 @@ MONTH_EDGE_SECONDS = 3_600  # so near the turn of a month both files are locked 
 SCAN_PAGE_EVENTS = 2_000  # held of each month while all events of a search are read
 SCAN_SECONDS_MAX = 3_600  # for one such page: a rare event may be the only one in a large month
 STORE_READERS_MAX = 16  # idle connections kept for reading, of all files together
-
 BULK_DOCUMENTS_MAX = 1_000  # of one request to Elasticsearch …
 BULK_BYTES_MAX = 5 * 1024 * 1024  # … and its size
 BULK_SECONDS_MAX = 20  # of trying again; past it the sender keeps the batch, which waits 30

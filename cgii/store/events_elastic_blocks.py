@@ -99,6 +99,7 @@ def _blocks(link: Link) -> Mapping[str, Any]:
     with link.asking() as client:
         found = client.cluster.state(
             metric="blocks",
+            local=True,  # not the leader alone: searches go on without one
             filter_path=[
                 "blocks.global",
                 *(f"blocks.indices.{index}" for index in (link.months, link.refused)),
