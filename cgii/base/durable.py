@@ -36,7 +36,16 @@ def _unusable(path: Path | str, reason: str) -> Unavailable:
 
 def sync_folder(folder: Path) -> None:
     """Write the folder itself to disk, as a new or renamed file's name needs it."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(folder, os.O_DIRECTORY)
+
+
+def sync_file(path: Path) -> None:
+    """Write to disk what somebody else wrote into a file."""
+    _sync(path, 0)
+
+
+def _sync(path: Path, flags: int) -> None:
+    handle = os.open(path, os.O_RDONLY | flags)
     try:
         os.fsync(handle)
     finally:

@@ -113,6 +113,11 @@ def why(error: BaseException) -> str:
     return words or type(error).__name__
 
 
+def why_not_unpacked(error: Exception) -> str:
+    """The sentence for a packed file that is damaged on its way."""
+    return f"el archivo empaquetado está dañado: {why(error)}"
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     # Libraries raise `from None`, and what they hide is what explains it.
     cause: BaseException | None = error

@@ -17,7 +17,7 @@ import evtx
 
 from cgii.base import limits
 from cgii.base.confine import GZIP, Progress, give_up_rights
-from cgii.base.reasons import why
+from cgii.base.reasons import why_not_unpacked
 from cgii.collect.child import read_in_child
 
 CHILD = "cgii.collect.event_logs"
@@ -123,12 +123,8 @@ def _order(file: BinaryIO) -> tuple[list[int], int, str]:
             at += CHUNK_BYTES
         size = at if at > limits.EVTX_BYTES_MAX else file.seek(0, io.SEEK_END)
     except UNPACKING_ERRORS as error:
-        size, problem = at, _unpacked_in_part(error)
+        size, problem = at, why_not_unpacked(error)
     return [start for _, start in sorted(found)], size, problem
-
-
-def _unpacked_in_part(error: Exception) -> str:
-    return f"el archivo empaquetado está dañado: {why(error)}"
 
 
 def _part(file: BinaryIO, start: int, size: int) -> tuple[bytes, str]:
@@ -139,7 +135,7 @@ def _part(file: BinaryIO, start: int, size: int) -> tuple[bytes, str]:
         while len(found) < size and (piece := file.read(min(PIECE_BYTES, size - len(found)))):
             found += piece
     except UNPACKING_ERRORS as error:
-        problem = _unpacked_in_part(error)
+        problem = why_not_unpacked(error)
     return bytes(found.ljust(size, b"\0")), problem
 
 

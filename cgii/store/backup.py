@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cgii.base import limits
-from cgii.base.durable import sync_folder, told_if_unusable
+from cgii.base.durable import sync_file, sync_folder, told_if_unusable
 from cgii.base.errors import Invalid, Unavailable
 from cgii.base.reasons import why
 from cgii.base.settings import EMBEDDED
@@ -151,7 +151,7 @@ def _put(source: Path, target: Path, mode: int) -> None:
     fresh = target.with_name(f".{target.name}.new")
     copy_file(source, fresh)
     fresh.chmod(mode)
-    _sync(fresh)
+    sync_file(fresh)
     fresh.rename(target)
     sync_folder(target.parent)
 
@@ -255,7 +255,7 @@ class _Copy:
         return True
 
     def _keep(self, name: str, source: tuple[int, ...]) -> None:
-        _sync(self._folder / name)
+        sync_file(self._folder / name)
         self._done.add(name)
         kept = kept_file(self._folder, name, source)
         self._made.files.append(kept)
@@ -308,14 +308,6 @@ def _sweep(folder: Path) -> None:
     for path in folder.iterdir():
         if _UNFINISHED.fullmatch(path.name):
             shutil.rmtree(path)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -40,8 +40,9 @@ from cgii.store.events_elastic_read import (
 )
 from cgii.store.events_elastic_restore import Restored, restore
 from cgii.store.events_elastic_scan import scan
-from cgii.store.events_elastic_write import Writer, is_before, months, neighbour, strangers
+from cgii.store.events_elastic_write import Writer, is_before, months, strangers
 from cgii.store.events_month import first_moment, month_of
+from cgii.store.events_neighbours import neighbour
 from cgii.store.query_fields import TEXTS, TIMES, named
 from cgii.store.query_times import moment
 
@@ -133,8 +134,7 @@ class ElasticEvents:
         """One event by id."""
         found = self.get_many([event_id]).get(event_id)
         if found is None:
-            must_be_open(self._link)
-            must_read_refused(self._link)
+            must_be_open(self._link, with_refused=True)
         return found
 
     def get_many(self, event_ids: Iterable[str]) -> dict[str, Event]:

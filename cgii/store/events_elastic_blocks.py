@@ -10,8 +10,8 @@ from elasticsearch import ApiError
 from cgii.base.errors import Unavailable
 from cgii.store.events_aside import MONTH
 from cgii.store.events_elastic_link import Link, refusal
-from cgii.store.events_elastic_write import neighbour
 from cgii.store.events_month import first_moment, month_of
+from cgii.store.events_neighbours import neighbour
 from cgii.store.query_times import milliseconds
 
 _CLOSED = "4"  # the number of this block in every version
@@ -27,13 +27,19 @@ def closed(link: Link) -> list[str]:
     return sorted(index for index, blocks in found.items() if _CLOSED in blocks)
 
 
-def must_be_open(link: Link, start: int | None = None, end: int | None = None) -> None:
+def must_be_open(
+    link: Link, start: int | None = None, end: int | None = None, *, with_refused: bool = False
+) -> None:
     """Raise Unavailable when an index of a month in [start, end), in milliseconds, is closed.
+
+    Or, `with_refused`, the one of what was refused.
 
     A search passes over such an index without a word. Records that came late are in the index of a
     later month, as `events_plan.may_hold` says of files.
     """
     for index in closed(link):
+        if with_refused and index == link.refused:
+            raise _is_closed(index)
         month = link.month_of(index)
         if not re.fullmatch(MONTH, month):
             continue

@@ -17,6 +17,7 @@ from cgii.store.elastic_document import written_together
 from cgii.store.events_elastic_bulk import Item, Outcome, send
 from cgii.store.events_elastic_link import ABSENT, Link, reason_of, refusal
 from cgii.store.events_month import document_of, first_moment, month_of, pack
+from cgii.store.events_neighbours import may_be_in, neighbour
 
 log = logger("store")
 _EDGE = timedelta(seconds=limits.MONTH_EDGE_SECONDS)
@@ -80,7 +81,7 @@ class Writer:
         present = months(self._link)
         new = dict(events)
         for other in _where_copies_may_be(month, events, present):
-            asked = [key for key, event in new.items() if _may_be_in(other, event, month)]
+            asked = [key for key, event in new.items() if may_be_in(other, event, month)]
             for key in known(self._link, other, asked):
                 del new[key]
         index = self._link.index_of(month)
@@ -258,17 +259,6 @@ def _where_copies_may_be(
     oldest = month_of(min(event.at for event in events.values()))
     since = min(oldest, neighbour(month, -1))
     return [one for one in present if one >= since and one != month]
-
-
-def _may_be_in(other: str, event: Event, month: str) -> bool:
-    """A first copy came after the event happened, or, if its clock was wrong, recently."""
-    return other >= neighbour(month, -1) or other >= month_of(event.at)
-
-
-def neighbour(month: str, step: int) -> str:
-    """The month after (1) or before (-1)."""
-    begin = first_moment(month)
-    return month_of(begin + timedelta(days=32) if step > 0 else begin - timedelta(days=1))
 
 
 def is_before(month: str, moment: datetime) -> bool:

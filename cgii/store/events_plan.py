@@ -3,10 +3,10 @@
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from cgii.store.event_shapes import EventQuery
-from cgii.store.events_month import LAST_MILLISECOND, first_moment, month_of, position_of
+from cgii.store.events_month import LAST_MILLISECOND, first_moment, position_of
+from cgii.store.events_neighbours import neighbour
 from cgii.store.query import parse
 from cgii.store.query_sql import Sql, SqlWriter, both, has_open_end, is_placed, match_all, matching
 from cgii.store.query_times import milliseconds
@@ -79,9 +79,8 @@ def may_hold(month: str, stretch: Stretch) -> bool:
 
     For files that cannot be read: records that came late are in the file of a later month.
     """
-    begin = first_moment(month)
-    end = first_moment(month_of(begin + timedelta(days=32)))
-    low, high = (position_of(milliseconds(moment)) for moment in (begin, end))
+    ends = (first_moment(month), first_moment(neighbour(month, 1)))
+    low, high = (position_of(milliseconds(moment)) for moment in ends)
     return low < stretch.high and high > stretch.low
 
 

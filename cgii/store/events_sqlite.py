@@ -32,6 +32,7 @@ from cgii.store.events_document import event_or_none
 from cgii.store.events_faults import Unusable, is_damage, unavailable
 from cgii.store.events_files import MonthFiles
 from cgii.store.events_month import SLOT_BITS, first_moment, month_of, path_of
+from cgii.store.events_neighbours import may_be_in, neighbour
 from cgii.store.events_plan import Stretch, may_hold, understood
 from cgii.store.events_top import top_values
 from cgii.store.query_fields import TEXTS, TIMES, named
@@ -102,7 +103,7 @@ class SqliteEvents:
     def _insert_new(self, month: str, events: dict[str, Event]) -> set[str] | None:
         """The ids of what was new; None when files came or went and nothing is certain."""
         others = self._other_months(month, events)
-        near = {_neighbour(month, -1), _neighbour(month, 1)} if _near_edge(month, events) else set()
+        near = {neighbour(month, -1), neighbour(month, 1)} if _near_edge(month, events) else set()
         locked = near.intersection(others)
         with ExitStack() as stack:
             # Always from old to new, so that two writers cannot wait for each other.
@@ -114,7 +115,7 @@ class SqliteEvents:
                 return None  # a month began while we waited for our turn
             new = dict(events)
             for other in others:
-                candidates = [key for key, event in new.items() if _may_be_in(other, event, month)]
+                candidates = [key for key, event in new.items() if may_be_in(other, event, month)]
                 for key in self._known(other, candidates, writers.get(other)):
                     del new[key]
             self._at = (month, writers[month][1])
@@ -144,7 +145,7 @@ class SqliteEvents:
     def _other_months(self, month: str, events: dict[str, Event]) -> list[str]:
         """Where copies may be: months since the oldest event happened, and both neighbours."""
         oldest = month_of(min(event.at for event in events.values()))
-        since = min(oldest, _neighbour(month, -1))
+        since = min(oldest, neighbour(month, -1))
         return [one for one in self._files.months() if one >= since and one != month]
 
     def _known(
@@ -364,20 +365,9 @@ def _deadline() -> float:
 
 def _near_edge(month: str, events: dict[str, Event]) -> bool:
     """Whether another process may be writing the same records into the neighbour just now."""
-    begin, end = first_moment(month), first_moment(_neighbour(month, 1))
+    begin, end = first_moment(month), first_moment(neighbour(month, 1))
     received = {event.received_at for event in events.values()}
     return min(received) < begin + _EDGE or max(received) >= end - _EDGE
-
-
-def _neighbour(month: str, step: int) -> str:
-    """The month after (1) or before (-1)."""
-    begin = first_moment(month)
-    return month_of(begin + timedelta(days=32) if step > 0 else begin - timedelta(days=1))
-
-
-def _may_be_in(other: str, event: Event, month: str) -> bool:
-    """A first copy came after the event happened, or, if its clock was wrong, recently."""
-    return other >= _neighbour(month, -1) or other >= month_of(event.at)
 
 
 def _read_cursor(after: str) -> tuple[int, str] | None:

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 from cgii.base import limits
 from cgii.base.confine import GZIP
-from cgii.collect.packets.captures import MAGICS
+from cgii.collect.packets.captures import is_capture
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def content_of(path: Path, before: Content) -> Content:
         if head.startswith(GZIP):
             packed = hashlib.file_digest(file, "sha256").hexdigest()[:32]
             return Content(_unpacked(path) or packed, packed)
-        if not head.startswith(MAGICS):
+        if not is_capture(head):
             return Content()
         found = hashlib.sha256()
         is_longer = False
@@ -56,7 +56,7 @@ def _unpacked(path: Path) -> str:
             head = file.read(4)
             found.update(head)
             _feed(found, cast(BinaryIO, file), limits.FILE_UNPACKED_BYTES_MAX)
-            is_whole = head.startswith(MAGICS) and not file.read(1)
+            is_whole = is_capture(head) and not file.read(1)
     except (EOFError, OSError, zlib.error):
         return ""
     return _short(found) if is_whole else ""

@@ -15,7 +15,7 @@ import orjson
 
 from cgii.base import limits
 from cgii.base.confine import GZIP, Progress, give_up_rights
-from cgii.base.reasons import why
+from cgii.base.reasons import why_not_unpacked
 from cgii.collect.packets.captures import NO_MORE_PACKETS, DamagedCapture, Frame, read_capture
 from cgii.collect.packets.observe import Observer
 
@@ -51,7 +51,7 @@ def _frames(raw: io.BufferedReader, damage: list[str], progress: Progress) -> It
     except DamagedCapture as problem:
         damage.append(str(problem))
     except (EOFError, OSError, zlib.error) as error:
-        damage.append(f"el archivo empaquetado está dañado: {why(error)}")
+        damage.append(why_not_unpacked(error))
 
 
 class _Measured(io.RawIOBase):

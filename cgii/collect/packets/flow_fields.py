@@ -91,18 +91,15 @@ class Samplers:
 
 def _interval(told: Record) -> int:
     """One in how many, however it is told; 0 if it is not."""
-    given: int = told.pop("sampling_interval", 0)
+    found: int = told.pop("sampling_interval", 0)
     sampled: int = told.pop("sampled", 0)
     passed: int | None = told.pop("passed", None)
     sample, population = told.pop("sample", 0), told.pop("population", 0)
-    found = given
     if not found and sampled and passed is not None:  # so many in a row, then so many not
         found = round((sampled + passed) / sampled)
     elif not found:
         found = round(population / sample) if sample else sampled
-    return (
-        found if found < 2**32 else 0
-    )  # its fields are no longer; JSON takes no more than 64 bits
+    return found if found < 2**32 else 0  # an honest one fits; JSON takes no more than 64 bits
 
 
 def finished(told: Record, moment: Moment, sampling: int) -> Record:

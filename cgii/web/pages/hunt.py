@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
@@ -204,14 +204,8 @@ def event_page(
     request: Request, session: CurrentSession, user: CurrentUser, centre: TheCentre, event_id: str
 ) -> Response:
     """One event, whole."""
-    return _event(
-        request,
-        session,
-        user,
-        "hunt/event.html",
-        event=_find(centre, user, event_id),
-        now=centre.clock(),
-    )
+    event = _find(centre, user, event_id)
+    return render(request, "hunt/event.html", **_shown(request, session, user, centre, event=event))
 
 
 @router.get("/{event_id}/panel", dependencies=[require("search.see")])
@@ -219,30 +213,22 @@ def event_panel(
     request: Request, session: CurrentSession, user: CurrentUser, centre: TheCentre, event_id: str
 ) -> Response:
     """One event in the drawer; its links widen or narrow the search that is on the screen."""
-    return _event(
-        request,
-        session,
-        user,
-        "hunt/panel.html",
-        event=_find(centre, user, event_id),
-        now=centre.clock(),
-    )
+    event = _find(centre, user, event_id)
+    return render(request, "hunt/panel.html", **_shown(request, session, user, centre, event=event))
 
 
-def _event(
-    request: Request, session: Session, user: User, template: str, *, event: Event, now: datetime
-) -> Response:
-    sensor = session.scalar(visible(user, Sensor).where(Sensor.id == event.sensor_id))
-    return render(
-        request,
-        template,
-        event=event,
-        line=line_of(event, now),
-        facts=facts_of(event),
-        hunt=_hunt_on_screen(request),
-        entity=_entities(session, user, (event,)).get(event.entity_id or 0),
-        sensor=sensor,
-    )
+def _shown(
+    request: Request, session: Session, user: User, centre: Centre, *, event: Event
+) -> dict[str, Any]:
+    """What the page and the drawer of an event have in common."""
+    return {
+        "event": event,
+        "line": line_of(event, centre.clock()),
+        "facts": facts_of(event),
+        "hunt": _hunt_on_screen(request),
+        "entity": _entities(session, user, (event,)).get(event.entity_id or 0),
+        "sensor": session.scalar(visible(user, Sensor).where(Sensor.id == event.sensor_id)),
+    }
 
 
 def _hunt_on_screen(request: Request) -> Hunt:
